@@ -1,0 +1,166 @@
+//! The JSON documents in the bucket that one part writes and another reads. Times are RFC 3339, UTC.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{AssetId, ErrorKind, SourceRef, Version};
+
+/// `vod/<asset>/current.json`: which version viewers get. Moved by one conditional write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// The live version.
+    pub version: Version,
+    /// The version that was live before, kept so that a rollback is one write.
+    pub previous: Option<Version>,
+    /// When the pointer moved here.
+    #[serde(with = "time::serde::rfc3339")]
+    pub published_at: OffsetDateTime,
+    /// The upload that the live version was made from.
+    pub source: SourceRef,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// Uploaded, not begun.
+    Queued,
+    /// A worker is on it.
+    Running,
+    /// Viewers can play it.
+    Published,
+    /// Ended without a publication; `reason` says why.
+    Failed,
+}
+
+/// `jobs/<asset>/<version>/progress.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The asset.
+    pub asset: AssetId,
+    /// The version being made.
+    pub version: Version,
+    /// Where the job stands.
+    pub state: JobState,
+    /// What is being done, in one word: `fetch`, `probe`, `encode`, `package`, `proof`, `publish`, `done`.
+    pub stage: String,
+    /// 0 to 100.
+    pub percent: f64,
+    /// Why it failed, in a sentence for the content team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The upload that the job is for.
+    pub source: SourceRef,
+    /// When this was written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// `jobs/<asset>/<version>/failure.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The asset.
+    pub asset: AssetId,
+    /// The version that was not made.
+    pub version: Version,
+    /// Stable code.
+    pub code: ErrorKind,
+    /// One sentence for the content team.
+    pub message: String,
+    /// The chain of causes, for engineers.
+    pub detail: String,
+    /// The upload.
+    pub source: SourceRef,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub failed_at: OffsetDateTime,
+}
+
+/// `asset.json`: what a catalogue or a player page wants to know about a published version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssetDocument {
+    /// Title for people, from the file's metadata or its name.
+    pub title: String,
+    /// Duration of the presentation in milliseconds.
+    pub duration_ms: u64,
+    /// Video renditions, largest first.
+    pub renditions: Vec<Rendition>,
+    /// Audio renditions.
+    pub audio: Vec<AudioRendition>,
+    /// Subtitle renditions.
+    pub subs: Vec<SubtitleRendition>,
+    /// Posters, smallest first.
+    pub posters: Vec<Poster>,
+    /// Base64 of a ThumbHash of the poster: a blurred stand-in while it loads.
+    pub thumbhash: String,
+}
+
+/// A video rendition of an [`AssetDocument`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rendition {
+    /// Folder name, such as `720p`.
+    pub name: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub frame_rate: f64,
+    /// RFC 6381 codecs string.
+    pub codecs: String,
+    /// Measured peak segment rate, bits per second.
+    pub bandwidth: u64,
+    /// Measured mean rate, bits per second.
+    pub average_bandwidth: u64,
+}
+
+/// An audio rendition of an [`AssetDocument`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AudioRendition {
+    /// Folder name, such as `en-2`.
+    pub name: String,
+    /// BCP 47 tag; `und` where unknown.
+    pub language: String,
+    /// Channel count.
+    pub channels: u32,
+    /// RFC 6381 codecs string.
+    pub codecs: String,
+}
+
+/// A subtitle rendition of an [`AssetDocument`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubtitleRendition {
+    /// BCP 47 tag; `und` where unknown.
+    pub language: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// A poster of an [`AssetDocument`]. Never enlarged: where the picture is smaller than the name says, `width` and
+/// `height` are the picture's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poster {
+    /// Path of the JPEG below the version's folder.
+    pub jpeg: String,
+    /// Path of the WebP below the version's folder.
+    pub webp: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pointer_reads_as_the_contract_says() {
+        let json = r#"{"version":"v0123456789abcdef","previous":null,"published_at":"2026-11-22T10:00:00Z",
+            "source":{"bucket":"b","key":"uploads/demo.mp4","etag":"e","version_id":"x","sequencer":"00"}}"#;
+        let pointer: Pointer = serde_json::from_str(json).expect("pointer");
+        assert_eq!(pointer.previous, None);
+        let again = serde_json::to_string(&pointer).expect("json");
+        assert!(again.contains(r#""published_at":"2026-11-22T10:00:00Z""#), "{again}");
+    }
+}

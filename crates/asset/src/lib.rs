@@ -1,0 +1,19 @@
+//! The words that both services share, and nothing that does I/O.
+//!
+//! * [`AssetId`] and [`Version`]: what is published, and which build of it.
+//! * [`ObjectKey`]: the bucket's layout, once. It owns path, content type and cache control.
+//! * [`ErrorKind`]: the vocabulary that every crate's errors map to.
+//! * [`document`]: the JSON documents in the bucket that one service writes and another reads.
+
+pub mod document;
+mod file;
+mod id;
+mod key;
+mod kind;
+mod version;
+
+pub use file::{PublishedFile, TrackFile};
+pub use id::{AssetId, BadAssetId};
+pub use key::{JobFile, ObjectKey, UPLOADS_PREFIX};
+pub use kind::ErrorKind;
+pub use version::{BadVersion, FORMAT_VERSION, SourceRef, Version};

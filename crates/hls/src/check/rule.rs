@@ -1,0 +1,176 @@
+//! Every rule that is checked, once.
+
+use serde::{Serialize, Serializer};
+
+/// How much a broken rule matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Some player fails: not to be published.
+    Must,
+    /// Plays, but worse than it could.
+    Should,
+}
+
+/// A rule: its name never changes, its source says who asks for it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Stable name.
+    pub id: &'static str,
+    /// How much it matters.
+    pub level: Level,
+    /// The document and clause that ask for it. Where a clause is not given to the digit, it is of that section.
+    pub source: &'static str,
+    /// How to mend a presentation that breaks it.
+    pub mend: &'static str,
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id)
+    }
+}
+
+macro_rules! rules {
+    ($($name:ident = $level:ident $id:literal, $source:literal: $mend:literal;)*) => {
+        $(pub(super) static $name: Rule =
+            Rule { id: $id, level: Level::$level, source: $source, mend: $mend };)*
+
+        /// Every rule, in the order of this file.
+        pub static RULES: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    // Any playlist.
+    CLEAN_TEXT = Must "clean-text", "RFC 4.1":
+        "write UTF-8 without a byte order mark or control characters";
+    STARTS_WITH_EXTM3U = Must "starts-with-extm3u", "RFC 4.4.1.1":
+        "make #EXTM3U the first line";
+    ONE_KIND = Must "one-kind-of-playlist", "RFC 4.1":
+        "keep tags of media playlists out of multivariant playlists, and the other way round";
+    TAG_ONCE = Must "tag-once", "RFC 4.4":
+        "write the tag once";
+    READABLE_TAGS = Must "readable-tags", "RFC 4.2":
+        "write the value in the form that its tag asks for";
+    VERSION_HIGH_ENOUGH = Must "version-high-enough", "RFC 8":
+        "raise EXT-X-VERSION to what the tags in use need";
+
+    // References.
+    FILE_EXISTS = Must "file-exists", "RFC 6.2.1":
+        "publish the file, or take its URI out";
+    URI_STAYS_INSIDE = Must "uri-stays-inside", "FloDrama: presentations move as one folder":
+        "name the file relative to its playlist, within the presentation";
+    RANGE_INSIDE_FILE = Must "range-inside-file", "RFC 4.4.4.2":
+        "give the byte range that the file has";
+
+    // Variants.
+    HAS_VARIANTS = Must "has-variants", "RFC 4.4.6.2":
+        "list at least one variant";
+    VARIANT_HAS_URI = Must "variant-has-uri", "RFC 4.4.6.2, 4.4.6.3":
+        "name the media playlist of each variant";
+    HAS_BANDWIDTH = Must "has-bandwidth", "RFC 4.4.6.2":
+        "declare the measured peak rate as BANDWIDTH";
+    HAS_AVERAGE_BANDWIDTH = Must "has-average-bandwidth", "Apple 9.14-9.15":
+        "declare the measured average rate as AVERAGE-BANDWIDTH";
+    HAS_CODECS = Must "has-codecs", "Apple 9.1-9.4":
+        "declare CODECS";
+    HAS_RESOLUTION = Must "has-resolution", "Apple 9.1-9.4":
+        "declare RESOLUTION";
+    HAS_FRAME_RATE = Must "has-frame-rate", "Apple 9.14-9.15":
+        "declare FRAME-RATE";
+    CODECS_NAME_AUDIO = Must "codecs-name-audio", "RFC 4.4.6.2":
+        "add the codec of the audio group to CODECS";
+    PARAMETER_SETS_IN_ENTRY = Should "parameter-sets-in-entry", "Apple 1 (sample entries)":
+        "use the sample entry avc1, hvc1 or dvh1: Apple's players do not play the others";
+    RANGE_DECLARED = Must "video-range-declared", "Apple 9.16":
+        "declare VIDEO-RANGE on every variant and I-frame stream, unless all are SDR";
+    SDR_PRESENT = Must "sdr-present", "Apple 1.24":
+        "add SDR variants";
+    SDR_IFRAMES_PRESENT = Must "sdr-iframes-present", "Apple 6.16":
+        "add an SDR I-frame stream";
+    SEVERAL_BITRATES = Must "several-bitrates", "Apple 9.9":
+        "add a variant of another bit rate";
+    SCORE_ON_ALL = Should "score-on-all-or-none", "Apple 9.19":
+        "give every variant a SCORE, or none";
+    INDEPENDENT_SEGMENTS = Must "independent-segments", "Apple 9.11-9.12":
+        "declare EXT-X-INDEPENDENT-SEGMENTS in the multivariant playlist";
+    LOW_BANDWIDTH_VARIANT = Should "low-bandwidth-variant", "Apple 9.21":
+        "add a variant whose BANDWIDTH is at most 192000";
+    STARTS_NEAR_2_MBPS = Should "starts-near-2-mbps", "Apple 1.32":
+        "list the SDR variant nearest to 2 Mb/s on average first";
+    SAME_ASPECT_RATIO = Should "same-aspect-ratio", "Apple 1.33":
+        "scale all variants from the same picture";
+    IFRAMES_PRESENT = Must "iframes-present", "Apple 6.1":
+        "add an I-frame stream";
+    CLOSED_CAPTIONS_SAID = Must "closed-captions-said", "RFC 4.4.6.2":
+        "write CLOSED-CAPTIONS=NONE on every variant";
+    IMAGE_STREAM_COMPLETE = Must "image-stream-complete", "Image Media Playlist 0.4":
+        "declare BANDWIDTH, RESOLUTION, CODECS and URI";
+
+    // Groups.
+    MEDIA_COMPLETE = Must "media-complete", "RFC 4.4.6.1":
+        "write TYPE, GROUP-ID and NAME, and the URI of subtitles";
+    MEDIA_HAS_LANGUAGE = Must "media-has-language", "Apple 8.10":
+        "declare LANGUAGE, und where unknown";
+    GROUP_EXISTS = Must "group-exists", "RFC 4.4.6.2":
+        "add a rendition to the group, or take the reference out";
+    NAMES_DIFFER = Must "names-differ", "RFC 4.4.6.1.1":
+        "give each rendition of a group its own NAME";
+    ONE_DEFAULT = Must "one-default", "RFC 4.4.6.1.1":
+        "make one rendition of the group the default";
+    DEFAULT_IS_AUTOSELECT = Must "default-is-autoselect", "RFC 4.4.6.1":
+        "write AUTOSELECT=YES on the default rendition";
+    AUDIO_HAS_CHANNELS = Should "audio-has-channels", "RFC 4.4.6.1":
+        "declare CHANNELS";
+    STEREO_BESIDE_SURROUND = Must "stereo-beside-surround", "Apple 2 (audio)":
+        "add a stereo group beside the multichannel one";
+
+    // One media playlist.
+    HAS_SEGMENTS = Must "has-segments", "RFC 6.2.1":
+        "list the segments";
+    HAS_TARGET_DURATION = Must "has-target-duration", "RFC 4.4.3.1":
+        "declare EXT-X-TARGETDURATION";
+    WITHIN_TARGET_DURATION = Must "within-target-duration", "RFC 4.4.3.1":
+        "raise EXT-X-TARGETDURATION to the longest segment, rounded";
+    TARGET_DURATION_SIX = Should "target-duration-six", "Apple 7.5":
+        "cut segments of 6 s";
+    SEGMENT_HAS_EXTINF = Must "segment-has-extinf", "RFC 4.4.4.1":
+        "write EXTINF before each segment";
+    IS_VOD = Must "is-vod", "Apple 8 (VOD)":
+        "declare EXT-X-PLAYLIST-TYPE:VOD";
+    HAS_ENDLIST = Must "has-endlist", "RFC 4.4.3.4":
+        "end the playlist with EXT-X-ENDLIST";
+    HAS_MAP = Must "has-map", "RFC 3.1.2":
+        "name the initialisation section by EXT-X-MAP";
+    MAP_BEFORE_EXTINF = Must "map-before-extinf", "RFC 4.4.4.5; hls.js issue 4223":
+        "move EXT-X-MAP before the EXTINF of its segment";
+    IFRAMES_ONLY = Must "iframes-only", "RFC 4.4.3.6":
+        "declare EXT-X-I-FRAMES-ONLY in the playlists of I-frame streams, and there alone";
+    IMAGES_ONLY = Must "images-only", "Image Media Playlist 0.4":
+        "declare EXT-X-IMAGES-ONLY";
+    TILES_FIT = Must "tiles-fit", "Image Media Playlist 0.4":
+        "give each sheet EXT-X-TILES, and an EXTINF of its tiles times their DURATION";
+    VTT_HEADER = Must "vtt-header", "RFC 3.1.4":
+        "begin the segment with WEBVTT";
+    VTT_TIMESTAMP_MAP = Must "vtt-timestamp-map", "RFC 3.1.4; Apple 5.2-5.4":
+        "add X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000 to the segment's header";
+
+    // Playlists together.
+    SAME_TIME_RANGE = Must "same-time-range", "Apple 8.2; RFC 6.2.4":
+        "make every playlist cover the presentation, padding audio with silence and subtitles with empty segments";
+    SAME_TARGET_DURATION = Must "same-target-duration", "RFC 6.2.4":
+        "give audio and video the same target duration";
+    ALIGNED_BOUNDARIES = Should "aligned-boundaries", "Apple 8.22":
+        "cut all video renditions at the same frames";
+    SAME_DISCONTINUITIES = Must "same-discontinuities", "Apple 8.15; RFC 6.2.4":
+        "put discontinuities at the same times in every playlist";
+
+    // Declared against measured.
+    PEAK_AS_DECLARED = Must "peak-as-declared", "Apple 1.27, 9.13":
+        "declare the measured peak rate as BANDWIDTH";
+    AVERAGE_AS_DECLARED = Must "average-as-declared", "Apple 1.26":
+        "declare the measured average rate as AVERAGE-BANDWIDTH";
+    PEAK_WITHIN_TWICE_AVERAGE = Should "peak-within-twice-average", "Apple 1.30":
+        "limit the encoder's peak rate";
+}

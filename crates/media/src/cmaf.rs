@@ -1,0 +1,223 @@
+//! CMAF (ISO/IEC 23000-19) tracks in fragmented MP4: initialisation sections and fragments.
+//!
+//! Conventions, the same in every rendition: the first sample is shown at 0; video has no edit list and signed
+//! composition offsets (`trun` version 1); audio has one edit that skips the encoder's priming.
+
+use mp4_atom::{
+    Audio, Avc1, Avcc, AvccExt, Codec, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Esds, Ftyp, Hdlr, Mdhd,
+    Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Pasp, Smhd, Stbl, Stco, Stsc, Stsd, Stsz, Stts, Styp,
+    Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd,
+};
+
+use crate::error::{Result, Step};
+
+const TRACK_ID: u32 = 1;
+/// `sample_depends_on = 2`: needs no other sample.
+const SYNC_SAMPLE: u32 = 0x0200_0000;
+/// `sample_depends_on = 1`, `sample_is_non_sync_sample`.
+const OTHER_SAMPLE: u32 = 0x0101_0000;
+
+/// One sample of a fragment, in decoding order.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Bytes.
+    pub size: u32,
+    /// Ticks until the next sample is decoded.
+    pub duration: u32,
+    /// Presentation minus decoding time, in ticks.
+    pub composition: i32,
+    /// True where decoding can begin.
+    pub sync: bool,
+}
+
+/// The initialisation section of an H.264 track.
+pub fn video_init(width: u32, height: u32, timescale: u32, sps: &[u8], pps: &[u8]) -> Result<Vec<u8>> {
+    let mut avcc = Avcc::new(sps, pps).step("avcC")?;
+    // Profiles from High on carry the sample format; ours is always 4:2:0 with 8 bits.
+    avcc.ext = (avcc.avc_profile_indication >= 100).then(AvccExt::default);
+    let visual = Visual {
+        data_reference_index: 1,
+        width: width as u16,
+        height: height as u16,
+        horizresolution: 72.into(),
+        vertresolution: 72.into(),
+        frame_count: 1,
+        depth: 24,
+        ..Visual::default()
+    };
+    let square = Pasp::new(1, 1).step("pasp")?;
+    let entry = Avc1 { visual, avcc, pasp: Some(square), ..Avc1::default() };
+    let tkhd = Tkhd { width: (width as u16).into(), height: (height as u16).into(), ..track_header() };
+    let minf = Minf { vmhd: Some(Vmhd::default()), ..media_information(Codec::Avc1(entry)) };
+    init(timescale, tkhd, None, media(timescale, b"vide", "VideoHandler", "und", minf))
+}
+
+/// The initialisation section of an AAC track; `config` is the AudioSpecificConfig, `priming` the samples to skip.
+pub fn audio_init(
+    sample_rate: u32,
+    channels: u32,
+    bit_rate: u32,
+    language: &str,
+    config: &[u8],
+    priming: u32,
+) -> Result<Vec<u8>> {
+    use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
+    let dec_specific = DecoderSpecific { raw: config.to_vec(), ..DecoderSpecific::default() };
+    let dec_config = DecoderConfig {
+        object_type_indication: 0x40, // MPEG-4 audio
+        stream_type: 5,               // audio
+        max_bitrate: bit_rate,
+        avg_bitrate: bit_rate,
+        dec_specific: Some(dec_specific),
+        ..DecoderConfig::default()
+    };
+    let es_desc = EsDescriptor { dec_config, sl_config: SLConfig::default(), ..EsDescriptor::default() };
+    let audio = Audio {
+        data_reference_index: 1,
+        channel_count: channels as u16,
+        sample_size: 16,
+        sample_rate: (sample_rate as u16).into(),
+    };
+    let entry = Mp4a { audio, esds: Esds { es_desc }, btrt: None, taic: None };
+    let minf = Minf { smhd: Some(Smhd::default()), ..media_information(Codec::Mp4a(entry)) };
+    let tkhd = Tkhd { volume: 1.into(), alternate_group: 1, ..track_header() };
+    let skip = ElstEntry { segment_duration: 0, media_time: Some(u64::from(priming)), media_rate: 1.into() };
+    let edts = Edts { elst: Some(Elst { entries: vec![skip] }) };
+    init(sample_rate, tkhd, Some(edts), media(sample_rate, b"soun", "SoundHandler", language, minf))
+}
+
+fn init(timescale: u32, tkhd: Tkhd, edts: Option<Edts>, mdia: Mdia) -> Result<Vec<u8>> {
+    let brands = [b"iso6", b"cmfc", b"mp41"].map(|b| b.into()).to_vec();
+    let ftyp = Ftyp { major_brand: b"iso6".into(), minor_version: 0, compatible_brands: brands };
+    let trex = Trex { track_id: TRACK_ID, default_sample_description_index: 1, ..Trex::default() };
+    let moov = Moov {
+        mvhd: Mvhd {
+            timescale,
+            rate: 1.into(),
+            volume: 1.into(),
+            next_track_id: TRACK_ID + 1,
+            ..Mvhd::default()
+        },
+        mvex: Some(Mvex { mehd: None, trex: vec![trex] }),
+        trak: vec![Trak { tkhd, edts, mdia, ..Trak::default() }],
+        ..Moov::default()
+    };
+    let mut out = Vec::new();
+    ftyp.encode(&mut out).step("ftyp")?;
+    moov.encode(&mut out).step("moov")?;
+    Ok(out)
+}
+
+fn track_header() -> Tkhd {
+    Tkhd { track_id: TRACK_ID, enabled: true, in_movie: true, ..Tkhd::default() }
+}
+
+fn media(timescale: u32, handler: &[u8; 4], name: &str, language: &str, minf: Minf) -> Mdia {
+    Mdia {
+        mdhd: Mdhd { timescale, language: language.to_owned(), ..Mdhd::default() },
+        hdlr: Hdlr { handler: handler.into(), name: name.to_owned() },
+        minf,
+    }
+}
+
+/// Sample tables are empty: every sample is in a fragment.
+fn media_information(codec: Codec) -> Minf {
+    let stbl = Stbl {
+        stsd: Stsd { codecs: vec![codec] },
+        stts: Stts::default(),
+        stsc: Stsc::default(),
+        stsz: Stsz::default(),
+        stco: Some(Stco::default()),
+        ..Stbl::default()
+    };
+    let dinf = Dinf { dref: Dref { entries: vec![Url::default().into()] } };
+    Minf { dinf, stbl, ..Minf::default() }
+}
+
+/// The `styp` box that begins every segment.
+pub fn segment_type() -> Result<Vec<u8>> {
+    let brands = [b"msdh", b"iso6", b"cmfs", b"cmff"].map(|b| b.into()).to_vec();
+    let mut out = Vec::new();
+    Styp { major_brand: b"msdh".into(), minor_version: 0, compatible_brands: brands }
+        .encode(&mut out)
+        .step("styp")?;
+    Ok(out)
+}
+
+/// Appends one fragment, `moof` and `mdat`, to `out`. `data` is the samples' bytes in order.
+pub fn fragment(
+    sequence: u32,
+    base_decode_time: u64,
+    samples: &[Sample],
+    data: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let entries = samples
+        .iter()
+        .map(|s| TrunEntry {
+            duration: Some(s.duration),
+            size: Some(s.size),
+            flags: Some(if s.sync { SYNC_SAMPLE } else { OTHER_SAMPLE }),
+            cts: Some(i64::from(s.composition)),
+        })
+        .collect::<Vec<_>>();
+    let mut moof = Moof {
+        mfhd: Mfhd { sequence_number: sequence },
+        traf: vec![Traf {
+            tfhd: Tfhd { track_id: TRACK_ID, default_base_is_moof: true, ..Tfhd::default() },
+            tfdt: Some(Tfdt { base_media_decode_time: base_decode_time }),
+            trun: vec![Trun { data_offset: Some(0), samples: entries.into() }],
+            ..Traf::default()
+        }],
+    };
+    let mut measured = Vec::new();
+    moof.encode(&mut measured).step("moof")?;
+    // The data begins behind the moof and the 8 bytes of the mdat's header.
+    moof.traf[0].trun[0].data_offset = Some(measured.len() as i32 + 8);
+    moof.encode(out).step("moof")?;
+    out.extend_from_slice(&(data.len() as u32 + 8).to_be_bytes());
+    out.extend_from_slice(b"mdat");
+    out.extend_from_slice(data);
+    Ok(())
+}
+
+/// RFC 6381 string of an H.264 track, from its sequence parameter set.
+pub fn avc_codecs(sps: &[u8]) -> String {
+    format!("avc1.{:02x}{:02x}{:02x}", sps[1], sps[2], sps[3])
+}
+
+/// RFC 6381 string of an AAC track, from its AudioSpecificConfig.
+pub fn aac_codecs(config: &[u8]) -> String {
+    format!("mp4a.40.{}", config.first().map_or(2, |b| b >> 3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mp4_atom::{Decode, Header, ReadFrom};
+
+    #[test]
+    fn a_fragment_points_at_its_data_and_keeps_signed_offsets() {
+        let samples = [
+            Sample { size: 3, duration: 1000, composition: 0, sync: true },
+            Sample { size: 2, duration: 1000, composition: -1000, sync: false },
+        ];
+        let mut bytes = vec![0xaa; 5];
+        fragment(7, 1 << 40, &samples, b"abcde", &mut bytes).expect("fragment");
+        let mut reader = std::io::Cursor::new(&bytes[5..]);
+        let moof = Moof::read_from(&mut reader).expect("moof");
+        let trun = &moof.traf[0].trun[0];
+        let data = 5 + trun.data_offset.expect("offset") as usize;
+        assert_eq!(&bytes[data..], b"abcde");
+        assert_eq!(moof.traf[0].tfdt.as_ref().expect("tfdt").base_media_decode_time, 1 << 40);
+        assert_eq!(trun.samples.get(1).and_then(|s| s.cts), Some(-1000));
+        let header = Header::decode(&mut &bytes[data - 8..]).expect("mdat header");
+        assert_eq!(header.size, Some(5));
+    }
+
+    #[test]
+    fn codecs_strings_come_from_the_decoder_configuration() {
+        assert_eq!(avc_codecs(&[0x67, 0x64, 0x00, 0x28]), "avc1.640028");
+        assert_eq!(aac_codecs(&[0x11, 0x90]), "mp4a.40.2");
+    }
+}

@@ -1,0 +1,165 @@
+//! Decodes video from a keyframe on, one thread.
+
+use std::fs::File;
+
+use ffmpeg_next as ffmpeg;
+use flodrama_asset::ErrorKind;
+
+use crate::Keyframe;
+use crate::error::{MediaError, Result, Step};
+use crate::input::open_upload;
+use crate::task::Limits;
+
+/// Frames of one video stream in presentation order.
+pub struct VideoReader {
+    file: File,
+    limits: Limits,
+    stream: usize,
+    input: ffmpeg::format::context::Input,
+    decoder: ffmpeg::decoder::Video,
+    /// The packet that decoding begins with, found by `seek`.
+    pending: Option<ffmpeg::Packet>,
+    draining: bool,
+}
+
+impl VideoReader {
+    /// Opens the stream; the first frame is the file's first.
+    pub fn open(file: File, stream: usize, limits: &Limits) -> Result<VideoReader> {
+        let again = file.try_clone().map_err(|e| MediaError::io("source", &e))?;
+        let input = open_upload(file, limits)?;
+        let decoder = decoder(&input, stream, limits)?;
+        Ok(VideoReader {
+            file: again,
+            limits: *limits,
+            stream,
+            input,
+            decoder,
+            pending: None,
+            draining: false,
+        })
+    }
+
+    /// Makes `keyframe` the next packet to decode.
+    ///
+    /// Demuxers promise little about seeking, so the packet itself is looked for; where a seek went past it, the file
+    /// is read again from its start.
+    pub fn seek(&mut self, keyframe: Keyframe) -> Result<()> {
+        self.decoder.flush();
+        self.draining = false;
+        if crate::sys::seek_stream(&mut self.input, self.stream, keyframe.dts) && self.find(keyframe)? {
+            return Ok(());
+        }
+        let file = self.file.try_clone().map_err(|e| MediaError::io("source", &e))?;
+        self.input = open_upload(file, &self.limits)?;
+        self.decoder = decoder(&self.input, self.stream, &self.limits)?;
+        if self.find(keyframe)? {
+            return Ok(());
+        }
+        Err(MediaError::new(ErrorKind::Truncated, "The file changed or broke while it was read.")
+            .detail(format_args!("keyframe at dts {} of stream {} is gone", keyframe.dts, self.stream)))
+    }
+
+    fn find(&mut self, keyframe: Keyframe) -> Result<bool> {
+        self.pending = None;
+        while let Some(packet) = self.read()? {
+            if !packet.is_key() {
+                continue;
+            }
+            if stamps(&packet) == (keyframe.pts, keyframe.dts) {
+                self.pending = Some(packet);
+                return Ok(true);
+            }
+            if packet.dts().is_some_and(|dts| dts > keyframe.dts) {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next frame and its presentation time, or `None` at the end.
+    pub fn next_frame(&mut self) -> Result<Option<(i64, ffmpeg::frame::Video)>> {
+        loop {
+            let mut frame = ffmpeg::frame::Video::empty();
+            match self.decoder.receive_frame(&mut frame) {
+                Ok(()) => match frame.timestamp() {
+                    Some(pts) => return Ok(Some((pts, frame))),
+                    // Without a time we cannot place it; the scan counted no such frame either.
+                    None => continue,
+                },
+                Err(ffmpeg::Error::Eof) => return Ok(None),
+                Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => {}
+                Err(e) => return Err(self.broken(e)),
+            }
+            if self.draining {
+                return Ok(None);
+            }
+            let packet = match self.pending.take() {
+                Some(packet) => Some(packet),
+                None => self.read()?,
+            };
+            match packet {
+                Some(packet) => match self.decoder.send_packet(&packet) {
+                    // A damaged packet loses its frame; the frame before it stands. The count of frames is proven
+                    // at the end.
+                    Ok(()) | Err(ffmpeg::Error::InvalidData) => {}
+                    Err(e) => return Err(self.broken(e)),
+                },
+                None => {
+                    self.decoder.send_eof().step("end of decoding")?;
+                    self.draining = true;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<ffmpeg::Packet>> {
+        loop {
+            let mut packet = ffmpeg::Packet::empty();
+            match packet.read(&mut self.input) {
+                Ok(()) if packet.stream() == self.stream => return Ok(Some(packet)),
+                Ok(()) => {}
+                Err(ffmpeg::Error::Eof) => return Ok(None),
+                // Demuxers go on after a damaged packet.
+                Err(ffmpeg::Error::InvalidData) => {}
+                Err(e) => return Err(self.broken(e)),
+            }
+        }
+    }
+
+    fn broken(&self, cause: ffmpeg::Error) -> MediaError {
+        MediaError::new(ErrorKind::Truncated, "The video stops being readable part of the way through.")
+            .detail(format_args!("stream {}: {cause}", self.stream))
+    }
+}
+
+/// Presentation and decoding time of a packet, each standing in for the other where one is missing.
+pub fn stamps(packet: &ffmpeg::Packet) -> (i64, i64) {
+    match (packet.pts(), packet.dts()) {
+        (Some(pts), Some(dts)) => (pts, dts),
+        (Some(pts), None) => (pts, pts),
+        (None, Some(dts)) => (dts, dts),
+        (None, None) => (0, 0),
+    }
+}
+
+fn decoder(
+    input: &ffmpeg::format::context::Input,
+    stream: usize,
+    limits: &Limits,
+) -> Result<ffmpeg::decoder::Video> {
+    let stream = input.stream(stream).ok_or_else(|| MediaError::internal("open stream", "no such stream"))?;
+    let id = stream.parameters().id();
+    let mut context =
+        ffmpeg::codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
+    crate::sys::set_max_pixels(&mut context, limits.max_pixels);
+    context.set_threading(ffmpeg::threading::Config::count(1));
+    let mut decoder = context.decoder();
+    decoder.set_packet_time_base(stream.time_base());
+    decoder.video().map_err(|e| {
+        MediaError::new(
+            ErrorKind::UnsupportedCodec,
+            format!("The video codec {} cannot be decoded.", id.name()),
+        )
+        .detail(e)
+    })
+}

@@ -1,0 +1,60 @@
+//! Opens untrusted bytes: one descriptor, an allow-list of demuxers, no protocol at all.
+
+use std::fs::File;
+use std::io::{BufReader, Seek};
+
+use ffmpeg_next as ffmpeg;
+use flodrama_asset::ErrorKind;
+
+use crate::error::{MediaError, Result};
+use crate::task::Limits;
+
+/// Demuxers that an upload may be read with. No playlists, no concatenation scripts, no image sequences, no
+/// subtitles: those read other files, or are no episodes.
+const UPLOAD_FORMATS: &str = "mov,matroska,mpegts,mpeg,avi,mxf,flv,ogg,asf,mp3,wav,aac,flac";
+/// Demuxer that our own renditions are read with.
+const OWN_FORMATS: &str = "mov";
+/// A name that no protocol has: libav may open nothing by itself.
+const NO_PROTOCOL: &str = "none";
+const READ_BUFFER: usize = 1 << 18;
+
+/// Opens the source file of a task.
+pub fn open_upload(file: File, limits: &Limits) -> Result<ffmpeg::format::context::Input> {
+    let bytes = file.metadata().map_err(|e| MediaError::io("source", &e))?.len();
+    if bytes == 0 {
+        return Err(MediaError::new(ErrorKind::EmptyFile, "The file is empty."));
+    }
+    let mut file = file;
+    file.rewind().map_err(|e| MediaError::io("source", &e))?;
+    let mut options = options(UPLOAD_FORMATS);
+    options.set("max_streams", &limits.max_streams.to_string());
+    open(BufReader::with_capacity(READ_BUFFER, file), options).map_err(|e| match e {
+        ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM } => {
+            MediaError::new(ErrorKind::OutOfResources, "The file needs more memory than a job may use.")
+                .detail(e)
+        }
+        _ => MediaError::new(ErrorKind::NotMedia, "This is not a video file that we can read.").detail(e),
+    })
+}
+
+/// Opens a rendition that we wrote.
+pub fn open_own<R: std::io::Read + Seek + Send + 'static>(
+    reader: R,
+) -> std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error> {
+    open(reader, options(OWN_FORMATS))
+}
+
+fn options(formats: &str) -> ffmpeg::Dictionary<'static> {
+    let mut options = ffmpeg::Dictionary::new();
+    options.set("format_whitelist", formats);
+    options.set("protocol_whitelist", NO_PROTOCOL);
+    options
+}
+
+fn open<R: std::io::Read + Seek + Send + 'static>(
+    reader: R,
+    options: ffmpeg::Dictionary,
+) -> std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error> {
+    let io = ffmpeg::format::context::StreamIo::from_read_seek(reader)?;
+    ffmpeg::format::input_from_stream(io, None, Some(options))
+}

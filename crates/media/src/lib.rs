@@ -1,0 +1,30 @@
+//! Everything that touches a sample or a pixel, and the only crate that names `ffmpeg-next`.
+//!
+//! libav never runs in a process that holds credentials: the worker starts a child, hands it the source as its
+//! standard input and one [`task::Task`], and reads [`task::Event`]s from its standard output. [`child::main`] is that
+//! child. Nothing here knows of AWS, of playlists or of async.
+//!
+//! The life of a chunk: [`task::ChunkTask`] -> `decode` (one range of the source) -> `cadence` (source frames to a
+//! constant frame rate) -> `scale` (a cascade of sizes) -> `h264` (one encoder per rung) -> `cmaf` (segments) ->
+//! [`task::SegmentWritten`].
+
+mod audio;
+mod cadence;
+pub mod child;
+mod chunk;
+mod cmaf;
+mod decode;
+mod encoders;
+mod error;
+mod h264;
+mod input;
+mod probe;
+mod scale;
+mod source;
+mod stills;
+mod sys;
+pub mod task;
+mod verify;
+
+pub use error::MediaError;
+pub use source::{AudioTrack, Colour, Keyframe, Ratio, SourceInfo, SubtitleTrack, VideoTrack};

@@ -1,0 +1,239 @@
+//! Says what a source is. Every packet is read once, so that the plan knows each frame's time and each keyframe.
+
+use std::fs::File;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec;
+use ffmpeg_next::codec::packet::side_data::Type as SideData;
+use ffmpeg_next::format::stream::Disposition;
+use ffmpeg_next::media;
+use flodrama_asset::ErrorKind;
+
+use crate::decode::stamps;
+use crate::error::{MediaError, Result, Step};
+use crate::input::open_upload;
+use crate::source::{AudioTrack, Colour, Keyframe, Ratio, SourceInfo, SubtitleTrack, VideoTrack};
+use crate::task::Limits;
+
+/// A file may declare a little more than it holds; beyond this share and this time it is called truncated.
+const TOLERATED_LOSS: f64 = 0.02;
+const TOLERATED_LOSS_S: f64 = 1.0;
+
+/// Runs the task.
+pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
+    let bytes = source.metadata().map_err(|e| MediaError::io("source", &e))?.len();
+    let mut input = open_upload(source, limits)?;
+    let stream = input.streams().best(media::Type::Video).filter(|s| {
+        !s.disposition().intersects(Disposition::ATTACHED_PIC) && s.parameters().id() != codec::Id::None
+    });
+    let Some(stream) = stream else {
+        return Err(MediaError::new(ErrorKind::NoVideo, "The file has no video track that we can read."));
+    };
+    let mut video = describe_video(&stream, limits)?;
+    let index = stream.index();
+    let declared_duration_s = match input.duration() {
+        d if d > 0 => Some(d as f64 / f64::from(ffmpeg::ffi::AV_TIME_BASE)),
+        _ => None,
+    };
+    let mut audio: Vec<AudioTrack> = input.streams().filter_map(|s| describe_audio(&s)).collect();
+    let subtitles = input.streams().filter_map(|s| describe_subtitle(&s)).collect();
+
+    let starts = scan(&mut input, index, &mut video)?;
+    for track in &mut audio {
+        track.start_s = starts.get(&track.stream).copied().unwrap_or(0.0);
+    }
+    audio.retain(|track| starts.contains_key(&track.stream));
+    check(&video, declared_duration_s, limits)?;
+    Ok(SourceInfo {
+        container: input.format().name().to_owned(),
+        title: tag(&input.metadata(), "title"),
+        bytes,
+        declared_duration_s,
+        video,
+        audio,
+        subtitles,
+    })
+}
+
+/// Reads every packet: times and keyframes of the video track, and when each other track begins, in seconds.
+fn scan(
+    input: &mut ffmpeg::format::context::Input,
+    index: usize,
+    video: &mut VideoTrack,
+) -> Result<std::collections::BTreeMap<usize, f64>> {
+    let bases: Vec<f64> = input.streams().map(|s| f64::from(s.time_base())).collect();
+    let mut starts = std::collections::BTreeMap::new();
+    let mut last_duration = 0;
+    loop {
+        let mut packet = ffmpeg::Packet::empty();
+        match packet.read(input) {
+            Ok(()) => {}
+            Err(ffmpeg::Error::Eof) => break,
+            Err(ffmpeg::Error::InvalidData) => continue,
+            Err(e) => {
+                let message = "The video stops being readable part of the way through.";
+                return Err(MediaError::new(ErrorKind::Truncated, message).detail(e));
+            }
+        }
+        let (pts, dts) = stamps(&packet);
+        if packet.stream() != index {
+            let base = bases.get(packet.stream()).copied().unwrap_or(0.0);
+            let shown = !crate::sys::is_discarded(&packet);
+            if shown {
+                starts.entry(packet.stream()).or_insert(pts as f64 * base);
+            }
+            continue;
+        }
+        if packet.side_data().any(|d| d.kind() == SideData::EncryptionInfo) {
+            return Err(MediaError::new(
+                ErrorKind::Encrypted,
+                "The video is encrypted, so it cannot be processed.",
+            ));
+        }
+        video.bytes += packet.size() as u64;
+        if packet.is_key() {
+            video.keyframes.push(Keyframe { pts, dts });
+        }
+        if !crate::sys::is_discarded(&packet) {
+            video.pts.push(pts);
+            if pts + packet.duration() > video.end_pts {
+                video.end_pts = pts + packet.duration();
+                last_duration = packet.duration();
+            }
+        }
+    }
+    video.pts.sort_unstable();
+    video.pts.dedup();
+    if last_duration == 0
+        && let [.., before, last] = video.pts[..]
+    {
+        // A last frame without a duration stands as long as the one before it.
+        video.end_pts = last + (last - before);
+    }
+    Ok(starts)
+}
+
+fn check(video: &VideoTrack, declared_s: Option<f64>, limits: &Limits) -> Result<()> {
+    let (Some(first), Some(_)) = (video.pts.first(), video.keyframes.first()) else {
+        return Err(MediaError::new(ErrorKind::NoVideo, "The video track has no pictures."));
+    };
+    let seconds = (video.end_pts - first) as f64 * video.time_base.as_f64();
+    if seconds > limits.max_duration_s {
+        let message = format!(
+            "The video is {:.0} minutes long; at most {:.0} are accepted.",
+            seconds / 60.0,
+            limits.max_duration_s / 60.0
+        );
+        return Err(MediaError::new(ErrorKind::OverLimit, message));
+    }
+    let Some(declared) = declared_s else { return Ok(()) };
+    // Other tracks may be longer than the picture, but not by most of the file.
+    let lost = declared - video.end_pts as f64 * video.time_base.as_f64();
+    if lost > TOLERATED_LOSS_S.max(declared * TOLERATED_LOSS) && seconds < declared * 0.9 {
+        let message =
+            format!("The file is cut off: it declares {declared:.1} s of video and holds {seconds:.1} s.");
+        return Err(MediaError::new(ErrorKind::Truncated, message));
+    }
+    Ok(())
+}
+
+fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> Result<VideoTrack> {
+    let id = stream.parameters().id();
+    if ffmpeg::decoder::find(id).is_none() {
+        let message = format!("The video codec {} is not supported.", id.name());
+        return Err(MediaError::new(ErrorKind::UnsupportedCodec, message));
+    }
+    let context = codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
+    let decoder = context.decoder().video().map_err(|e| {
+        let message = format!("The video codec {} cannot be decoded.", id.name());
+        MediaError::new(ErrorKind::UnsupportedCodec, message).detail(e)
+    })?;
+    let (width, height) = (decoder.width(), decoder.height());
+    if width == 0 || height == 0 {
+        return Err(MediaError::new(
+            ErrorKind::NotMedia,
+            "The video track does not say how large its picture is.",
+        ));
+    }
+    if u64::from(width) * u64::from(height) > limits.max_pixels {
+        let message = format!("The picture is {width}×{height}, which is larger than we accept.");
+        return Err(MediaError::new(ErrorKind::OverLimit, message));
+    }
+    Ok(VideoTrack {
+        stream: stream.index(),
+        codec: id.name().to_owned(),
+        width,
+        height,
+        sample_aspect: positive(decoder.aspect_ratio()).unwrap_or(Ratio::new(1, 1)),
+        rotation: rotation(stream),
+        pixel_format: decoder.format().descriptor().map_or("unknown", |d| d.name()).to_owned(),
+        colour: Colour {
+            primaries: name(decoder.color_primaries().name()),
+            transfer: name(decoder.color_transfer_characteristic().name()),
+            matrix: name(decoder.color_space().name()),
+            full_range: decoder.color_range() == ffmpeg::color::Range::JPEG,
+        },
+        interlaced: crate::sys::is_interlaced(stream),
+        time_base: ratio(stream.time_base()),
+        declared_rate: positive(stream.avg_frame_rate()),
+        pts: Vec::new(),
+        end_pts: i64::MIN,
+        keyframes: Vec::new(),
+        bytes: 0,
+    })
+}
+
+fn describe_audio(stream: &ffmpeg::format::stream::Stream) -> Option<AudioTrack> {
+    let parameters = stream.parameters();
+    if parameters.medium() != media::Type::Audio {
+        return None;
+    }
+    let id = parameters.id();
+    let decoder = codec::Context::from_parameters(parameters).ok()?.decoder().audio().ok()?;
+    Some(AudioTrack {
+        stream: stream.index(),
+        codec: id.name().to_owned(),
+        channels: u32::from(decoder.channels()),
+        sample_rate: decoder.rate(),
+        language: tag(&stream.metadata(), "language"),
+        title: tag(&stream.metadata(), "title"),
+        default: stream.disposition().contains(Disposition::DEFAULT),
+        start_s: 0.0,
+    })
+}
+
+fn describe_subtitle(stream: &ffmpeg::format::stream::Stream) -> Option<SubtitleTrack> {
+    let parameters = stream.parameters();
+    (parameters.medium() == media::Type::Subtitle).then(|| SubtitleTrack {
+        stream: stream.index(),
+        codec: parameters.id().name().to_owned(),
+        language: tag(&stream.metadata(), "language"),
+    })
+}
+
+fn tag(metadata: &ffmpeg::DictionaryRef, key: &str) -> Option<String> {
+    metadata.get(key).map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned)
+}
+
+fn name(name: Option<&'static str>) -> String {
+    name.unwrap_or("unknown").to_owned()
+}
+
+fn ratio(r: ffmpeg::Rational) -> Ratio {
+    Ratio::new(i64::from(r.numerator()), i64::from(r.denominator()))
+}
+
+fn positive(r: ffmpeg::Rational) -> Option<Ratio> {
+    (r.numerator() > 0 && r.denominator() > 0).then(|| ratio(r))
+}
+
+/// Clockwise degrees from the display matrix (ISO/IEC 14496-12 §8.2.2): 16.16 fixed point, row by row.
+fn rotation(stream: &ffmpeg::format::stream::Stream) -> u32 {
+    let Some(data) = stream.side_data().find(|d| d.kind() == SideData::DisplayMatrix) else { return 0 };
+    let bytes = data.data();
+    let entry = |i: usize| {
+        bytes.get(i * 4..i * 4 + 4).map_or(0, |b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]])) as f64
+    };
+    let degrees = entry(1).atan2(entry(0)).to_degrees();
+    (degrees / 90.0).round().rem_euclid(4.0) as u32 * 90
+}

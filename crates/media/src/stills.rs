@@ -1,0 +1,221 @@
+//! Sprites for the seek bar and posters, from a few frames of the source.
+//!
+//! Each tile shows the first keyframe of its interval, which costs one frame to decode; only where a keyframe is
+//! missing are frames decoded up to the tile's time.
+
+use std::fs::File;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::Pixel;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use rayon::prelude::*;
+
+use crate::Keyframe;
+use crate::child::Reporter;
+use crate::decode::VideoReader;
+use crate::error::{MediaError, Result, Step};
+use crate::scale::Prepare;
+use crate::task::{StillsTask, StillsWritten};
+
+mod score;
+
+const SPRITE_QUALITY: u8 = 75;
+const POSTER_JPEG_QUALITY: u8 = 85;
+const POSTER_WEBP_QUALITY: f32 = 80.0;
+/// ThumbHash takes at most 100 pixels a side.
+const THUMBHASH_SIDE: u32 = 100;
+
+/// Runs the task.
+pub fn run(task: &StillsTask, source: File, report: &mut Reporter) -> Result<StillsWritten> {
+    for folder in ["thumbs", "poster"] {
+        std::fs::create_dir_all(task.out.join(folder)).map_err(|e| MediaError::io("stills folder", &e))?;
+    }
+    let mut picker = Picker::open(task, source)?;
+    let mut written = StillsWritten {
+        files: Vec::new(),
+        sheets: Vec::new(),
+        posters: Vec::new(),
+        poster_ms: 0,
+        poster_reason: String::new(),
+        thumbhash: String::new(),
+        cpu_ms: 0,
+    };
+
+    let per_sheet = task.layout.0 * task.layout.1;
+    let mut best: Option<score::Score> = None;
+    let mut best_at = 0;
+    let mut last: Option<RgbImage> = None;
+    let mut done = 0;
+    while done < task.tiles {
+        let count = per_sheet.min(task.tiles - done);
+        let rows = count.div_ceil(task.layout.0);
+        let mut sheet = RgbImage::new(task.tile.0 * task.layout.0.min(count), task.tile.1 * rows);
+        for i in 0..count {
+            let tile = picker.tile(done + i)?.or_else(|| last.take());
+            let tile = tile.ok_or_else(|| MediaError::internal("stills", "the first tile has no picture"))?;
+            let (column, row) = (i % task.layout.0, i / task.layout.0);
+            image::imageops::replace(
+                &mut sheet,
+                &tile,
+                i64::from(column * task.tile.0),
+                i64::from(row * task.tile.1),
+            );
+            let score = score::score(&tile, done + i, task.tiles);
+            if best.as_ref().is_none_or(|b| score.value > b.value) {
+                (best, best_at) = (Some(score), done + i);
+            }
+            last = Some(tile);
+            report.progress(u64::from(done + i + 1))?;
+        }
+        written.sheets.push(count);
+        let path = format!("thumbs/sprite-{:03}.jpg", written.sheets.len());
+        written.files.push(save(task, path, &jpeg(&sheet, SPRITE_QUALITY)?)?);
+        done += count;
+    }
+
+    if let Some(score) = best {
+        written.poster_reason = score.reason;
+    }
+    written.poster_ms = u64::from(best_at) * task.interval_ms;
+    let poster = match picker.full(best_at)? {
+        Some(poster) => poster,
+        None => return Err(MediaError::internal("stills", "the poster's frame is gone")),
+    };
+    written.thumbhash = thumbhash(&poster);
+    let encoded: Vec<Result<Poster>> = task.poster_widths.par_iter().map(|w| encode(&poster, *w)).collect();
+    for (poster, width) in encoded.into_iter().zip(&task.poster_widths) {
+        let poster = poster?;
+        written.posters.push(poster.size);
+        written.files.push(save(task, format!("poster/{width}.jpg"), &poster.jpeg)?);
+        written.files.push(save(task, format!("poster/{width}.webp"), &poster.webp)?);
+    }
+    Ok(written)
+}
+
+/// Finds the frame of a tile.
+struct Picker<'a> {
+    task: &'a StillsTask,
+    reader: VideoReader,
+    small: Prepare,
+    large: Prepare,
+    /// Where the reader stands: the keyframe it began at and the last frame that it gave.
+    position: Option<(Keyframe, i64)>,
+}
+
+impl<'a> Picker<'a> {
+    fn open(task: &'a StillsTask, source: File) -> Result<Picker<'a>> {
+        let reader = VideoReader::open(source, task.stream, &task.limits)?;
+        let prepare = |width: u32, height: u32| {
+            let scale = format!("scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int");
+            let chain = if task.prepare.is_empty() { scale } else { format!("{},{scale}", task.prepare) };
+            Prepare::new(&chain, Pixel::RGB24, task.time_base)
+        };
+        Ok(Picker {
+            task,
+            reader,
+            small: prepare(task.tile.0, task.tile.1),
+            large: prepare(task.display.0, task.display.1),
+            position: None,
+        })
+    }
+
+    fn tile(&mut self, index: u32) -> Result<Option<RgbImage>> {
+        self.frame(index)?.map(|frame| to_rgb(&self.small.run(frame)?)).transpose()
+    }
+
+    fn full(&mut self, index: u32) -> Result<Option<RgbImage>> {
+        self.position = None;
+        self.frame(index)?.map(|frame| to_rgb(&self.large.run(frame)?)).transpose()
+    }
+
+    fn frame(&mut self, index: u32) -> Result<Option<ffmpeg::frame::Video>> {
+        let at = |tile: u32| {
+            let ticks =
+                i128::from(self.task.interval_ms) * i128::from(tile) * i128::from(self.task.time_base.den)
+                    / (1000 * i128::from(self.task.time_base.num));
+            self.task.origin_pts + ticks as i64
+        };
+        let (from, to) = (at(index), at(index + 1));
+        let keyframes = &self.task.keyframes;
+        let inside = keyframes.iter().find(|k| (from..to).contains(&k.pts));
+        let before = keyframes.iter().filter(|k| k.pts <= from).max_by_key(|k| k.pts);
+        let Some(start) = inside.or(before).or(keyframes.first()).copied() else { return Ok(None) };
+        let wanted = inside.map_or(from, |k| k.pts);
+        // Going on from where the reader stands is cheaper than decoding from the same keyframe again.
+        match self.position {
+            Some((keyframe, last)) if keyframe == start && last < wanted => {}
+            _ => self.reader.seek(start)?,
+        }
+        let mut latest = None;
+        while let Some((pts, frame)) = self.reader.next_frame()? {
+            self.position = Some((start, pts));
+            latest = Some(frame);
+            if pts >= wanted {
+                break;
+            }
+        }
+        Ok(latest)
+    }
+}
+
+struct Poster {
+    size: (u32, u32),
+    jpeg: Vec<u8>,
+    webp: Vec<u8>,
+}
+
+/// Encodes the poster at a width, or at its own where that is smaller: posters are never enlarged.
+fn encode(picture: &RgbImage, width: u32) -> Result<Poster> {
+    let width = width.min(picture.width());
+    let height = (u64::from(picture.height()) * u64::from(width)).div_ceil(u64::from(picture.width())) as u32;
+    let resized;
+    let picture = if width == picture.width() {
+        picture
+    } else {
+        resized = image::imageops::resize(picture, width, height, FilterType::Lanczos3);
+        &resized
+    };
+    let webp = webp::Encoder::from_rgb(picture, picture.width(), picture.height());
+    Ok(Poster {
+        size: picture.dimensions(),
+        jpeg: jpeg(picture, POSTER_JPEG_QUALITY)?,
+        webp: webp.encode(POSTER_WEBP_QUALITY).to_vec(),
+    })
+}
+
+fn jpeg(picture: &RgbImage, quality: u8) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    JpegEncoder::new_with_quality(&mut out, quality)
+        .write_image(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8)
+        .step("JPEG")?;
+    Ok(out)
+}
+
+fn thumbhash(picture: &RgbImage) -> String {
+    let scale = f64::from(THUMBHASH_SIDE) / f64::from(picture.width().max(picture.height()));
+    let side = |n: u32| ((f64::from(n) * scale).round() as u32).clamp(1, THUMBHASH_SIDE);
+    let (width, height) = (side(picture.width()), side(picture.height()));
+    let small = image::imageops::resize(picture, width, height, FilterType::Triangle);
+    let rgba: Vec<u8> = small.pixels().flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+    base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        thumbhash::rgba_to_thumb_hash(width as usize, height as usize, &rgba),
+    )
+}
+
+fn to_rgb(frame: &ffmpeg::frame::Video) -> Result<RgbImage> {
+    let (width, height) = (frame.width(), frame.height());
+    let row = width as usize * 3;
+    let mut pixels = Vec::with_capacity(row * height as usize);
+    for line in frame.data(0).chunks(frame.stride(0)).take(height as usize) {
+        pixels.extend_from_slice(&line[..row]);
+    }
+    RgbImage::from_raw(width, height, pixels).ok_or_else(|| MediaError::internal("stills", "short frame"))
+}
+
+fn save(task: &StillsTask, path: String, bytes: &[u8]) -> Result<(String, u64)> {
+    crate::chunk::write(&task.out.join(&path), bytes)?;
+    Ok((path, bytes.len() as u64))
+}

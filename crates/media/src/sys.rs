@@ -1,0 +1,197 @@
+//! Every `unsafe` of the project: what ffmpeg-next has no safe call for.
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+use std::ptr;
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::ffi;
+
+use crate::error::{MediaError, Result};
+
+/// Opens `encoder` as `codec` and refuses options that it does not know. (ffmpeg-next throws the leftovers away, so a
+/// mistyped option would pass unnoticed.)
+pub fn open_video_encoder(
+    mut encoder: ffmpeg::encoder::video::Video,
+    codec: ffmpeg::Codec,
+    options: ffmpeg::Dictionary,
+) -> Result<ffmpeg::encoder::video::Encoder> {
+    // SAFETY: the context and the codec are alive for the call; the dictionary is disowned and owned again after.
+    let (code, left) = unsafe {
+        let mut raw = options.disown();
+        let code = ffi::avcodec_open2(encoder.as_mut_ptr(), codec.as_ptr(), &mut raw);
+        (code, ffmpeg::Dictionary::own(raw))
+    };
+    refuse(code, &left, codec.name())?;
+    Ok(ffmpeg::encoder::video::Encoder(encoder))
+}
+
+/// As [`open_video_encoder`], for audio.
+pub fn open_audio_encoder(
+    mut encoder: ffmpeg::encoder::audio::Audio,
+    codec: ffmpeg::Codec,
+    options: ffmpeg::Dictionary,
+) -> Result<ffmpeg::encoder::audio::Encoder> {
+    // SAFETY: as in `open_video_encoder`.
+    let (code, left) = unsafe {
+        let mut raw = options.disown();
+        let code = ffi::avcodec_open2(encoder.as_mut_ptr(), codec.as_ptr(), &mut raw);
+        (code, ffmpeg::Dictionary::own(raw))
+    };
+    refuse(code, &left, codec.name())?;
+    Ok(ffmpeg::encoder::audio::Encoder(encoder))
+}
+
+fn refuse(code: i32, left: &ffmpeg::Dictionary, codec: &str) -> Result<()> {
+    if code < 0 {
+        return Err(MediaError::internal(&format!("open encoder {codec}"), ffmpeg::Error::from(code)));
+    }
+    match left.iter().next() {
+        Some((key, _)) => {
+            Err(MediaError::internal(&format!("open encoder {codec}"), format!("no option '{key}'")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The parameter sets or codec configuration of an opened context.
+pub fn extradata(context: &ffmpeg::codec::Context) -> Vec<u8> {
+    // SAFETY: libav keeps `extradata` valid for `extradata_size` bytes as long as the context lives; we copy.
+    unsafe {
+        let raw = context.as_ptr();
+        if (*raw).extradata.is_null() || (*raw).extradata_size <= 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts((*raw).extradata, (*raw).extradata_size as usize).to_vec()
+    }
+}
+
+/// Samples that an opened audio encoder puts before the first real one.
+pub fn initial_padding(context: &ffmpeg::codec::Context) -> u32 {
+    // SAFETY: a plain field read of a live context.
+    unsafe { (*context.as_ptr()).initial_padding.max(0) as u32 }
+}
+
+/// Limits what a decoder may allocate for one frame.
+pub fn set_max_pixels(context: &mut ffmpeg::codec::Context, pixels: u64) {
+    // SAFETY: a plain field write of a live, unopened context.
+    unsafe { (*context.as_mut_ptr()).max_pixels = i64::try_from(pixels).unwrap_or(i64::MAX) }
+}
+
+/// One thread for a filter graph: children fill the cores, threads inside them would only contend.
+pub fn single_thread(graph: &mut ffmpeg::filter::Graph) {
+    // SAFETY: a plain field write of a live, unconfigured graph.
+    unsafe { (*graph.as_mut_ptr()).nb_threads = 1 }
+}
+
+/// True where the demuxer says that the packet is decoded but not shown (edit lists).
+pub fn is_discarded(packet: &ffmpeg::Packet) -> bool {
+    use ffmpeg::codec::packet::Ref;
+    // SAFETY: a plain field read of a live packet.
+    unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
+}
+
+/// Seeks one stream to the last keyframe at or before `dts`.
+pub fn seek_stream(input: &mut ffmpeg::format::context::Input, stream: usize, dts: i64) -> bool {
+    // SAFETY: the context is live; the stream index is range-checked by libav.
+    unsafe { ffi::av_seek_frame(input.as_mut_ptr(), stream as i32, dts, ffi::AVSEEK_FLAG_BACKWARD) >= 0 }
+}
+
+/// A hardware device context, freed on drop.
+pub struct HardwareDevice(*mut ffi::AVBufferRef);
+
+impl HardwareDevice {
+    /// Opens the default device of a kind that libav names `vaapi`, `qsv` or `cuda`.
+    pub fn open(kind: &str) -> std::result::Result<HardwareDevice, ffmpeg::Error> {
+        let name = CString::new(kind).map_err(|_| ffmpeg::Error::InvalidData)?;
+        let mut device = ptr::null_mut();
+        // SAFETY: out-pointer to a local, a NUL-terminated name; libav fills the pointer only on success.
+        unsafe {
+            let kind = ffi::av_hwdevice_find_type_by_name(name.as_ptr());
+            match ffi::av_hwdevice_ctx_create(&mut device, kind, ptr::null(), ptr::null_mut(), 0) {
+                0 => Ok(HardwareDevice(device)),
+                e => Err(ffmpeg::Error::from(e)),
+            }
+        }
+    }
+
+    /// Gives `encoder` a pool of NV12 surfaces of `size` in the device's memory, and returns a function's worth of
+    /// state to upload frames to it.
+    pub fn surfaces(
+        &self,
+        encoder: &mut ffmpeg::encoder::video::Video,
+        format: ffmpeg::format::Pixel,
+        size: (u32, u32),
+    ) -> std::result::Result<Surfaces, ffmpeg::Error> {
+        // SAFETY: `self.0` is a live device reference; the frames context is configured before it is initialised;
+        // the encoder takes a reference of its own, ours is freed when `Surfaces` drops.
+        unsafe {
+            let frames = ffi::av_hwframe_ctx_alloc(self.0);
+            if frames.is_null() {
+                return Err(ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM });
+            }
+            let surfaces = Surfaces(frames);
+            let context = (*frames).data.cast::<ffi::AVHWFramesContext>();
+            (*context).format = format.into();
+            (*context).sw_format = ffmpeg::format::Pixel::NV12.into();
+            (*context).width = size.0 as i32;
+            (*context).height = size.1 as i32;
+            (*context).initial_pool_size = 20;
+            match ffi::av_hwframe_ctx_init(frames) {
+                0 => {}
+                e => return Err(ffmpeg::Error::from(e)),
+            }
+            (*encoder.as_mut_ptr()).pix_fmt = format.into();
+            (*encoder.as_mut_ptr()).hw_frames_ctx = ffi::av_buffer_ref(frames);
+            Ok(surfaces)
+        }
+    }
+}
+
+impl Drop for HardwareDevice {
+    fn drop(&mut self) {
+        // SAFETY: we own this reference.
+        unsafe { ffi::av_buffer_unref(&mut self.0) }
+    }
+}
+
+/// A pool of surfaces in a device's memory, freed on drop.
+pub struct Surfaces(*mut ffi::AVBufferRef);
+
+impl Surfaces {
+    /// Copies a frame in main memory to a surface.
+    pub fn upload(
+        &self,
+        frame: &ffmpeg::frame::Video,
+    ) -> std::result::Result<ffmpeg::frame::Video, ffmpeg::Error> {
+        let mut surface = ffmpeg::frame::Video::empty();
+        // SAFETY: both frames are live; libav allocates the surface from our live pool.
+        unsafe {
+            match ffi::av_hwframe_get_buffer(self.0, surface.as_mut_ptr(), 0) {
+                0 => {}
+                e => return Err(ffmpeg::Error::from(e)),
+            }
+            match ffi::av_hwframe_transfer_data(surface.as_mut_ptr(), frame.as_ptr(), 0) {
+                0 => {}
+                e => return Err(ffmpeg::Error::from(e)),
+            }
+        }
+        surface.set_pts(frame.pts());
+        Ok(surface)
+    }
+}
+
+impl Drop for Surfaces {
+    fn drop(&mut self) {
+        // SAFETY: we own this reference.
+        unsafe { ffi::av_buffer_unref(&mut self.0) }
+    }
+}
+
+/// True where the container or the parser says that frames are stored as two fields.
+pub fn is_interlaced(stream: &ffmpeg::format::stream::Stream) -> bool {
+    use ffi::AVFieldOrder::{AV_FIELD_PROGRESSIVE, AV_FIELD_UNKNOWN};
+    // SAFETY: a plain field read of a live stream's parameters.
+    let order = unsafe { (*(*stream.as_ptr()).codecpar).field_order };
+    order != AV_FIELD_PROGRESSIVE && order != AV_FIELD_UNKNOWN
+}

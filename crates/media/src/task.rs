@@ -1,0 +1,314 @@
+//! What the parent asks of a media child, and what the child answers. All of it is JSON on pipes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Keyframe, MediaError, Ratio, SourceInfo};
+
+/// One piece of work for one child.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Say what the source is. Answers [`Output::Source`].
+    Probe(Limits),
+    /// Encode a run of whole segments, all rungs. Answers [`Output::Written`].
+    Chunk(ChunkTask),
+    /// Encode one audio track from start to end. Answers [`Output::Written`].
+    Audio(AudioTask),
+    /// Make sprites and posters. Answers [`Output::Stills`].
+    Stills(StillsTask),
+    /// Demux a finished rendition again. Needs no source. Answers [`Output::Verified`].
+    Verify(VerifyTask),
+    /// Try encoders for real at 1080p. Needs no source. Answers [`Output::Encoders`].
+    TryEncoders(Vec<String>),
+}
+
+/// What a source may be at most; anything over is refused before work starts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Width × height of a frame.
+    pub max_pixels: u64,
+    /// Seconds.
+    pub max_duration_s: f64,
+    /// Tracks of any kind in one file.
+    pub max_streams: u32,
+}
+
+/// How source time maps to output frames: frame `n` is shown at `origin_pts + n / rate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cadence {
+    /// Output frames per second.
+    pub rate: Ratio,
+    /// Time of output frame 0, in the video track's time base.
+    pub origin_pts: i64,
+    /// The video track's time base.
+    pub time_base: Ratio,
+}
+
+/// A media segment as a run of output frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentSpan {
+    /// Number from 1 on, over the whole asset.
+    pub number: u32,
+    /// First output frame.
+    pub first_frame: u64,
+    /// Output frames.
+    pub frames: u64,
+}
+
+/// One H.264 encoder and where its segments go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RungTask {
+    /// Height: also the name of the folder, `video/<height>p`.
+    pub height: u32,
+    /// Width.
+    pub width: u32,
+    /// libav encoder name.
+    pub encoder: String,
+    /// Every option of the encoder; one that it does not know fails the task.
+    pub options: BTreeMap<String, String>,
+}
+
+/// The I-frame rendition of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrickTask {
+    /// Its encoder; the size is one of the rungs', whose frames it takes. The folder is `trick/<height>p`.
+    pub rung: RungTask,
+    /// One I-frame every so many output frames, from frame 0 on.
+    pub every_frames: u64,
+}
+
+/// Encode a run of whole segments of every rung from one decode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChunkTask {
+    /// Folder that receives the published tree.
+    pub out: PathBuf,
+    /// Number of the chunk from 0 on.
+    pub index: u32,
+    /// Source limits, checked again: the child trusts nothing that it opens.
+    pub limits: Limits,
+    /// Stream index.
+    pub stream: usize,
+    /// Where decoding begins.
+    pub seek: Keyframe,
+    /// Source time to output frames.
+    pub cadence: Cadence,
+    /// libav filter chain from decoded frames to the largest rung; empty where frames already fit.
+    pub prepare: String,
+    /// Frames between IDR frames.
+    pub gop_frames: u64,
+    /// The segments, consecutive.
+    pub segments: Vec<SegmentSpan>,
+    /// The rungs, largest first: each is scaled from the one before.
+    pub rungs: Vec<RungTask>,
+    /// The I-frame rendition.
+    pub trick: Option<TrickTask>,
+}
+
+/// Encode one audio track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AudioTask {
+    /// Folder that receives the published tree.
+    pub out: PathBuf,
+    /// Source limits.
+    pub limits: Limits,
+    /// Stream index.
+    pub stream: usize,
+    /// Folder name, `audio/<group>`.
+    pub group: String,
+    /// ISO 639-2 code for the track header.
+    pub language: String,
+    /// Start of the presentation in seconds of the file's clock: audio before it is cut, a gap after it is silence.
+    pub origin_s: f64,
+    /// Samples of the presentation, at `sample_rate`: the track is cut or padded with silence to this.
+    pub samples: u64,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Channel count.
+    pub channels: u32,
+    /// Bits per second.
+    pub bit_rate: u32,
+    /// Sample positions at which segments end, ascending; the last is `samples`.
+    pub boundaries: Vec<u64>,
+}
+
+/// Make sprites and posters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StillsTask {
+    /// Folder that receives the published tree.
+    pub out: PathBuf,
+    /// Source limits.
+    pub limits: Limits,
+    /// Stream index.
+    pub stream: usize,
+    /// All keyframes, to seek by.
+    pub keyframes: Vec<Keyframe>,
+    /// Start of the presentation in the video track's time base.
+    pub origin_pts: i64,
+    /// The video track's time base.
+    pub time_base: Ratio,
+    /// libav filter chain for orientation and colour; empty where none is needed.
+    pub prepare: String,
+    /// Size of the picture for display, in square pixels.
+    pub display: (u32, u32),
+    /// Size of one tile.
+    pub tile: (u32, u32),
+    /// Columns and rows of a full sheet.
+    pub layout: (u32, u32),
+    /// Milliseconds that one tile stands for.
+    pub interval_ms: u64,
+    /// Tiles in all.
+    pub tiles: u32,
+    /// Poster widths that are named in the tree.
+    pub poster_widths: Vec<u32>,
+}
+
+/// Demux a finished rendition again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyTask {
+    /// Initialisation section, then the segments in order.
+    pub files: Vec<PathBuf>,
+    /// True for video: every segment must begin with an IDR frame.
+    pub video: bool,
+}
+
+/// A line that a child prints.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// So many units are done: output frames of a chunk, milliseconds of audio, tiles.
+    Progress(u64),
+    /// A segment is complete on disk.
+    Segment(SegmentWritten),
+    /// The task is done; the last line.
+    Done(Box<Output>),
+    /// The task failed; the last line.
+    Failed(MediaError),
+}
+
+/// What a task gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Of [`Task::Probe`].
+    Source(SourceInfo),
+    /// Of [`Task::Chunk`] and [`Task::Audio`]; the segments came as events.
+    Written(Written),
+    /// Of [`Task::Stills`].
+    Stills(StillsWritten),
+    /// Of [`Task::Verify`].
+    Verified(Verified),
+    /// Of [`Task::TryEncoders`].
+    Encoders(Vec<EncoderTrial>),
+}
+
+/// A segment on disk. The seam between media and playlists: playlist code needs nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentWritten {
+    /// Path below the published tree, such as `video/720p/00001.m4s`.
+    pub path: String,
+    /// Folder of its rendition, such as `video/720p`.
+    pub track: String,
+    /// Number from 1 on.
+    pub number: u32,
+    /// Ticks per second of `start` and `duration`.
+    pub timescale: u32,
+    /// Presentation start.
+    pub start: u64,
+    /// Duration.
+    pub duration: u64,
+    /// Samples: frames of video, access units of audio.
+    pub samples: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, hex.
+    pub sha256: String,
+    /// Of an I-frame rendition: each frame's fragment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub iframes: Vec<IFrame>,
+}
+
+/// One I-frame's fragment (`moof` and `mdat`) inside a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IFrame {
+    /// First byte.
+    pub offset: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Ticks until the next I-frame.
+    pub duration: u64,
+}
+
+/// A rendition that a task wrote segments of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackWritten {
+    /// Folder, such as `video/720p`.
+    pub track: String,
+    /// RFC 6381 codecs string, from the decoder configuration.
+    pub codecs: String,
+    /// SHA-256 of the initialisation section: every chunk of a rendition must give the same.
+    pub init_sha256: String,
+    /// Bytes of the initialisation section.
+    pub init_bytes: u64,
+}
+
+/// What a chunk or audio task wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    /// Renditions.
+    pub tracks: Vec<TrackWritten>,
+    /// Source frames that were decoded and shown.
+    pub source_frames: u64,
+    /// Output frames that repeat the one before, because the source had none for their time.
+    pub repeated_frames: u64,
+    /// CPU time of the child, in milliseconds.
+    pub cpu_ms: u64,
+    /// Peak resident memory of the child, in KiB.
+    pub peak_kib: u64,
+}
+
+/// What a stills task wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StillsWritten {
+    /// Files below the published tree and their sizes in bytes.
+    pub files: Vec<(String, u64)>,
+    /// Tiles on each sheet, in order.
+    pub sheets: Vec<u32>,
+    /// Width and height of each poster, in the order of the task's widths.
+    pub posters: Vec<(u32, u32)>,
+    /// Time of the poster frame in milliseconds.
+    pub poster_ms: u64,
+    /// Why this frame.
+    pub poster_reason: String,
+    /// Base64 of the poster's ThumbHash.
+    pub thumbhash: String,
+    /// CPU time of the child, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// What demuxing a rendition again found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Samples read.
+    pub samples: u64,
+    /// First presentation time in seconds, after edit lists.
+    pub start_s: f64,
+    /// End of the last sample in seconds, after edit lists.
+    pub end_s: f64,
+    /// Plain sentences, one per rule that is broken: empty is good.
+    pub faults: Vec<String>,
+}
+
+/// One encoder, tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderTrial {
+    /// libav encoder name.
+    pub name: String,
+    /// True where it encoded 1080p frames.
+    pub works: bool,
+    /// Why not, or how it was shown to work.
+    pub reason: String,
+}

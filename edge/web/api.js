@@ -1,0 +1,60 @@
+// The edge's HTTP interface, as this page uses it.
+
+const TIMEOUT_MS = 15_000;
+
+/** A request that was not answered as hoped. `status` 0: no answer at all. `code` is the edge's stable word for it. */
+export class Problem extends Error {
+  constructor({ status = 0, code = "", title = "", detail = "" }) {
+    super(detail || title || `status ${status}`);
+    this.name = "Problem";
+    Object.assign(this, { status, code, title, detail });
+  }
+}
+
+/** Calls for one asset on behalf of one viewer. */
+export class Api {
+  #asset;
+  #token;
+
+  constructor(asset, token) {
+    this.#asset = encodeURIComponent(asset);
+    this.#token = token;
+  }
+
+  /** `{manifest_url, poster_url, storyboard_url, expires_at}`: signed addresses. Throws `Problem`. */
+  playback() {
+    return this.#call("POST", `/v1/assets/${this.#asset}/playback`);
+  }
+
+  /** `{asset, state, version, percent, reason, title?, duration_ms?, thumbhash?}`. Throws `Problem`. */
+  asset() {
+    return this.#call("GET", `/v1/assets/${this.#asset}`);
+  }
+
+  async #call(method, path) {
+    let response;
+    try {
+      response = await fetch(path, {
+        method,
+        headers: { Authorization: `Bearer ${this.#token}`, Accept: "application/json" },
+        cache: "no-store",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      if (response.ok) return await response.json();
+    } catch {
+      throw new Problem({ status: 0, code: "network" });
+    }
+    throw new Problem({ ...(await problemDocument(response)), status: response.status });
+  }
+}
+
+/** The body of a refusal, if it is `application/problem+json`; a proxy in between may answer anything. */
+async function problemDocument(response) {
+  if (!response.headers.get("content-type")?.includes("json")) return {};
+  try {
+    const { code, title, detail } = await response.json();
+    return { code, title, detail };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,147 @@
+// Playback through hls.js, for every browser with Media Source Extensions (ManagedMediaSource on iPhones).
+//
+// The manifest and every address in it arrive signed from the edge, so requests need no help from this page.
+
+import { rungName } from "./format.js";
+
+/** Seconds to buffer before the viewer has pressed play: enough to start at once, little to throw away. */
+const BUFFER_BEFORE_PLAY_S = 8;
+const BUFFER_S = 30;
+const BACK_BUFFER_S = 60;
+
+/** One playback of one manifest. A renewed authorisation makes a new engine. */
+export class HlsEngine {
+  name = "hls.js";
+  #hls;
+  #video;
+  #levelNow = -1;
+  #wantedBitrate;
+
+  static isSupported() {
+    return globalThis.Hls?.isSupported() ?? false;
+  }
+
+  /**
+   * `wanted`: what the viewer chose before, `{bitrate?, audio?: {name, lang}, subtitle?: {name, lang} | "off"}`.
+   * `on`: `{change(), fault({kind, fatal, detail, status})}`.
+   */
+  constructor({ video, url, startAt, eager, wanted, on }) {
+    const { Hls } = globalThis;
+    this.#video = video;
+    this.#wantedBitrate = wanted.bitrate;
+    this.#hls = new Hls({
+      startPosition: startAt > 0 ? startAt : -1,
+      maxBufferLength: eager ? BUFFER_S : BUFFER_BEFORE_PLAY_S,
+      backBufferLength: BACK_BUFFER_S,
+      capLevelToPlayerSize: false,
+      audioPreference: wanted.audio,
+      subtitlePreference: wanted.subtitle === "off" ? undefined : wanted.subtitle,
+    });
+    const { Events } = Hls;
+    const changed = [
+      Events.LEVELS_UPDATED,
+      Events.AUDIO_TRACKS_UPDATED,
+      Events.AUDIO_TRACK_SWITCHED,
+      Events.SUBTITLE_TRACKS_UPDATED,
+      Events.SUBTITLE_TRACK_SWITCH,
+    ];
+    for (const event of changed) this.#hls.on(event, () => on.change());
+    this.#hls.on(Events.MANIFEST_PARSED, () => {
+      this.#restoreLevel();
+      on.change();
+    });
+    this.#hls.on(Events.LEVEL_SWITCHED, (_, { level }) => {
+      this.#levelNow = level;
+      on.change();
+    });
+    if (wanted.subtitle === "off") {
+      this.#hls.once(Events.SUBTITLE_TRACKS_UPDATED, () => this.chooseSubtitle(-1));
+    }
+    this.#hls.on(Events.ERROR, (_, data) => on.fault(describe(data)));
+    this.#hls.attachMedia(video);
+    this.#hls.loadSource(url);
+  }
+
+  destroy() {
+    this.#hls.destroy();
+  }
+
+  /** The viewer pressed play: buffer as far as usual. */
+  fillBuffer() {
+    this.#hls.config.maxBufferLength = BUFFER_S;
+  }
+
+  recoverMedia({ swap }) {
+    if (swap) this.#hls.swapAudioCodec();
+    this.#hls.recoverMediaError();
+  }
+
+  /** Rungs, in hls.js order (rising bitrate). */
+  get levels() {
+    return this.#hls.levels.map(({ width, height, bitrate, frameRate, videoRange }, index) => {
+      return { index, width, height, bitrate, name: rungName({ width, height, frameRate, videoRange }) };
+    });
+  }
+
+  /** Index of the rung on screen; -1 before the first picture. */
+  get level() {
+    return this.#levelNow;
+  }
+
+  /** Index of the rung that the viewer chose; -1: automatic. */
+  get chosenLevel() {
+    return this.#hls.manualLevel;
+  }
+
+  /** -1 returns the choice to hls.js. Takes effect at the next segment, without a pause in the picture. */
+  chooseLevel(index) {
+    this.#hls.nextLevel = index;
+  }
+
+  get audioTracks() {
+    return this.#hls.audioTracks.map(track);
+  }
+
+  get audio() {
+    return this.#hls.audioTrack;
+  }
+
+  chooseAudio(index) {
+    this.#hls.audioTrack = index;
+  }
+
+  get subtitles() {
+    return this.#hls.subtitleTracks.map(track);
+  }
+
+  /** -1: off. */
+  get subtitle() {
+    return this.#hls.subtitleTrack;
+  }
+
+  chooseSubtitle(index) {
+    this.#hls.subtitleTrack = index;
+    this.#hls.subtitleDisplay = index >= 0;
+  }
+
+  #restoreLevel() {
+    const index = this.#hls.levels.findIndex(({ bitrate }) => bitrate === this.#wantedBitrate);
+    if (index >= 0) this.#hls.nextLevel = index;
+  }
+}
+
+function track({ name, lang, channels }, index) {
+  return { index, name, lang, channels: channels ? Number.parseInt(channels, 10) : undefined };
+}
+
+/** What of an hls.js error may be kept. Its addresses and messages may hold signatures, so neither is. */
+function describe(data) {
+  const { ErrorTypes } = globalThis.Hls;
+  const kinds = { [ErrorTypes.NETWORK_ERROR]: "network", [ErrorTypes.MEDIA_ERROR]: "media" };
+  return {
+    kind: kinds[data.type] ?? "other",
+    fatal: data.fatal,
+    detail: data.details,
+    status: data.response?.code,
+  };
+}
