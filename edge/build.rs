@@ -20,7 +20,8 @@ fn main() {
     let mut code = String::from("&[\n");
     for file in files {
         let name = file.file_name().expect("a file").to_string_lossy();
-        writeln!(code, "    ({name:?}, include_bytes!({:?})),", file.display().to_string()).expect("a string");
+        writeln!(code, "    ({name:?}, include_bytes!({:?})),", file.display().to_string())
+            .expect("a string");
     }
     code.push_str("]\n");
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("web.rs");
@@ -31,7 +32,8 @@ fn main() {
 fn page_files(web: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(web).expect("edge/web is part of the source");
     let paths = entries.map(|entry| entry.expect("edge/web can be listed").path());
-    let is_page = |path: &PathBuf| path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known));
+    let is_page =
+        |path: &PathBuf| path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known));
     let mut files: Vec<PathBuf> = paths.filter(is_page).collect();
     files.sort();
     files

@@ -53,7 +53,8 @@ impl EdgeError {
 
     /// A dependency's fault that usually passes.
     pub fn unavailable(source: impl Error + Send + Sync + 'static) -> EdgeError {
-        EdgeError::new(ErrorKind::Unavailable, "The service cannot answer just now. Try again.").caused_by(source)
+        EdgeError::new(ErrorKind::Unavailable, "The service cannot answer just now. Try again.")
+            .caused_by(source)
     }
 
     /// The error with the cause that the log shows.

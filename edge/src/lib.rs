@@ -1,6 +1,6 @@
 //! From viewer request to signed manifest.
 //!
-//! A request's way: [`http`] (axum) → [`route`] (typed, no escapes) → `auth` (Cognito token → viewer) →
+//! A request's way: `http` (axum) → [`route`] (typed, no escapes) → `auth` (Cognito token → viewer) →
 //! `entitlement` → `manifest` (the stored playlist, cached) → [`sign`] (one signature per version and expiry) →
 //! answer. Media bytes never pass here: CloudFront serves them from S3.
 //!

@@ -41,7 +41,11 @@ export function createControls({ root, video, display, actions }) {
   function paintDisplay() {
     root.dataset.fullscreen = String(display.isFullscreen);
     const full = display.isFullscreen;
-    setButton("fullscreen-button", full ? "fullscreen-exit" : "fullscreen", full ? "Leave full screen (f)" : "Full screen (f)");
+    setButton(
+      "fullscreen-button",
+      full ? "fullscreen-exit" : "fullscreen",
+      full ? "Leave full screen (f)" : "Full screen (f)",
+    );
     byId("pip-button").setAttribute("aria-pressed", String(display.isPictureInPicture));
   }
 

@@ -13,7 +13,9 @@ export function createDisplay({ root, video }) {
       return document.fullscreenElement === root;
     },
     get isPictureInPicture() {
-      return document.pictureInPictureElement === video || video.webkitPresentationMode === "picture-in-picture";
+      return (
+        document.pictureInPictureElement === video || video.webkitPresentationMode === "picture-in-picture"
+      );
     },
     // Refusals (no gesture, a policy of the embedding page) leave things as they are, which the viewer sees.
     toggleFullscreen() {
@@ -23,7 +25,8 @@ export function createDisplay({ root, video }) {
     },
     togglePictureInPicture() {
       if (!canPip) {
-        if (canWebkitPip) video.webkitSetPresentationMode(this.isPictureInPicture ? "inline" : "picture-in-picture");
+        if (canWebkitPip)
+          video.webkitSetPresentationMode(this.isPictureInPicture ? "inline" : "picture-in-picture");
       } else if (document.pictureInPictureElement) document.exitPictureInPicture().catch(() => {});
       else video.requestPictureInPicture().catch(() => {});
     },

@@ -4,9 +4,12 @@
 
 import { rungName } from "./format.js";
 
-/** Seconds to buffer before the viewer has pressed play: enough to start at once, little to throw away. */
-const BUFFER_BEFORE_PLAY_S = 8;
-const BUFFER_S = 30;
+/**
+ * Seconds to buffer ahead. Until the viewer presses play: enough to start at once, little to throw away. Both of
+ * hls.js's bounds are set, since at low bitrates the upper one rules.
+ */
+const BUFFER_BEFORE_PLAY = { maxBufferLength: 8, maxMaxBufferLength: 8 };
+const BUFFER = { maxBufferLength: 30, maxMaxBufferLength: 90 };
 const BACK_BUFFER_S = 60;
 
 /** One playback of one manifest. A renewed authorisation makes a new engine. */
@@ -31,12 +34,14 @@ export class HlsEngine {
     this.#wantedBitrate = wanted.bitrate;
     this.#hls = new Hls({
       startPosition: startAt > 0 ? startAt : -1,
-      maxBufferLength: eager ? BUFFER_S : BUFFER_BEFORE_PLAY_S,
+      ...(eager ? BUFFER : BUFFER_BEFORE_PLAY),
       backBufferLength: BACK_BUFFER_S,
       capLevelToPlayerSize: false,
       audioPreference: wanted.audio,
       subtitlePreference: wanted.subtitle === "off" ? undefined : wanted.subtitle,
     });
+    // Timed by the browser, drawn by the page.
+    this.#hls.subtitleDisplay = false;
     const { Events } = Hls;
     const changed = [
       Events.LEVELS_UPDATED,
@@ -68,7 +73,7 @@ export class HlsEngine {
 
   /** The viewer pressed play: buffer as far as usual. */
   fillBuffer() {
-    this.#hls.config.maxBufferLength = BUFFER_S;
+    Object.assign(this.#hls.config, BUFFER);
   }
 
   recoverMedia({ swap }) {
@@ -121,7 +126,6 @@ export class HlsEngine {
 
   chooseSubtitle(index) {
     this.#hls.subtitleTrack = index;
-    this.#hls.subtitleDisplay = index >= 0;
   }
 
   #restoreLevel() {

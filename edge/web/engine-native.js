@@ -67,15 +67,20 @@ export class NativeEngine {
   }
 
   get subtitles() {
-    return this.#textTracks().map(({ label, language }, index) => ({ index, name: label || language, lang: language }));
+    return this.#textTracks().map(({ label, language }, index) => ({
+      index,
+      name: label || language,
+      lang: language,
+    }));
   }
 
   get subtitle() {
-    return this.#textTracks().findIndex(({ mode }) => mode === "showing");
+    return this.#textTracks().findIndex(({ mode }) => mode !== "disabled");
   }
 
   chooseSubtitle(index) {
-    this.#textTracks().forEach((track, i) => (track.mode = i === index ? "showing" : "disabled"));
+    // Timed by the browser, drawn by the page.
+    this.#textTracks().forEach((track, i) => (track.mode = i === index ? "hidden" : "disabled"));
   }
 
   #textTracks() {

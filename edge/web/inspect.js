@@ -39,7 +39,18 @@ export function exposeState({ video, playback, screens, storyboard }) {
       return storyboard.tiles;
     },
   };
-  const ofPlayback = ["engine", "levels", "level", "chosenLevel", "audioTracks", "audio", "subtitles", "subtitle", "renewals"];
-  for (const name of ofPlayback) Object.defineProperty(state, name, { enumerable: true, get: () => playback[name] });
+  const ofPlayback = [
+    "engine",
+    "levels",
+    "level",
+    "chosenLevel",
+    "audioTracks",
+    "audio",
+    "subtitles",
+    "subtitle",
+    "renewals",
+  ];
+  for (const name of ofPlayback)
+    Object.defineProperty(state, name, { enumerable: true, get: () => playback[name] });
   window.flodrama = Object.freeze({ state: Object.freeze(state), errors });
 }

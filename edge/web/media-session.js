@@ -17,8 +17,11 @@ export function bindMediaSession({ actions }) {
       // This browser does not know that key.
     }
   }
+  const known = { title: "", posterUrl: "" };
   return {
-    describe(title, posterUrl) {
+    /** `{title?, posterUrl?}`: what is newly known. */
+    describe(news) {
+      const { title, posterUrl } = Object.assign(known, news);
       const artwork = posterUrl ? [{ src: posterUrl, type: "image/jpeg" }] : [];
       session.metadata = new MediaMetadata({ title, artist: "FloDrama", artwork });
     },

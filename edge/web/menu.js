@@ -24,7 +24,8 @@ export class Menu {
       if (item) this.#pick(item);
     });
     document.addEventListener("pointerdown", ({ target }) => {
-      if (this.isOpen && !this.#list.contains(target) && !button.contains(target)) this.close({ refocus: false });
+      if (this.isOpen && !this.#list.contains(target) && !button.contains(target))
+        this.close({ refocus: false });
     });
     this.#list.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget && !this.#list.contains(relatedTarget)) this.close({ refocus: false });

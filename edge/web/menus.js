@@ -34,7 +34,11 @@ export function createMenus({ video, playback, actions }) {
 
     subtitles.show(playback.subtitles.length > 0, [
       { id: -1, name: "Off", checked: playback.subtitle < 0 },
-      ...playback.subtitles.map(({ index, name }) => ({ id: index, name, checked: index === playback.subtitle })),
+      ...playback.subtitles.map(({ index, name }) => ({
+        id: index,
+        name,
+        checked: index === playback.subtitle,
+      })),
     ]);
     subtitles.label("Subtitles", playback.subtitles[playback.subtitle]?.name ?? "Off");
     subtitles.button.dataset.on = String(playback.subtitle >= 0);

@@ -22,6 +22,7 @@ export class Playback extends EventTarget {
   #video;
   #renew;
   #engine = null;
+  #startAt = 0;
   #wanted = {};
   #recovery = new Recovery();
   #mending = false;
@@ -43,6 +44,7 @@ export class Playback extends EventTarget {
   start(url, { startAt = 0, eager = false } = {}) {
     const Engine = HlsEngine.isSupported() ? HlsEngine : NativeEngine;
     this.#engine?.destroy();
+    this.#startAt = startAt;
     this.#engine = new Engine({
       video: this.#video,
       url,
@@ -53,9 +55,19 @@ export class Playback extends EventTarget {
     });
   }
 
+  /** Ends the stream; `place` stays. */
   stop() {
+    this.#startAt = this.place;
     this.#engine?.destroy();
     this.#engine = null;
+  }
+
+  /** Where the viewer is, in seconds; also while a stream is starting and the element still says 0. */
+  get place() {
+    const { readyState, seeking, currentTime } = this.#video;
+    const arrived = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    const onTheWay = seeking && readyState >= HTMLMediaElement.HAVE_METADATA;
+    return arrived || onTheWay ? currentTime : this.#startAt;
   }
 
   get engine() {
@@ -112,7 +124,10 @@ export class Playback extends EventTarget {
 
   #fault(fault) {
     this.#tell("fault", { engine: this.engine, ...fault });
-    if (!fault.fatal || this.#mending) return;
+    // One signature covers the whole episode: once a single request is refused, the rest will be too, and there is
+    // no use in letting the engine find that out rung by rung.
+    const refused = fault.status === 401 || fault.status === 403;
+    if (this.#mending || !(fault.fatal || refused)) return;
     const decision = this.#recovery.decide({ kind: fault.kind, online: navigator.onLine }, performance.now());
     switch (decision.act) {
       case "recover-media":
@@ -128,7 +143,8 @@ export class Playback extends EventTarget {
 
   /** Waits for `ready`, renews the authorisation, and continues where the viewer was. */
   async #mend(ready) {
-    const { currentTime: startAt, paused } = this.#video;
+    const { place: startAt } = this;
+    const { paused } = this.#video;
     this.#mending = true;
     this.#tell("mending", true);
     try {

@@ -2,7 +2,7 @@
 
 import { createActions } from "./actions.js";
 import { Api, Problem } from "./api.js";
-import { keepCaptionsClear } from "./captions.js";
+import { createCaptions } from "./captions.js";
 import { createControls } from "./controls.js";
 import { createDisplay } from "./display.js";
 import { runningTime, titleFromId } from "./format.js";
@@ -36,12 +36,13 @@ const mediaSession = bindMediaSession({ actions });
 const confirm = createBezel();
 const wake = createSurface({ root, stage, video, actions, confirm });
 let api;
-let title = titleFromId(asset);
+/** Counts the openings: an answer to an earlier one no longer matters. */
+let attempt = 0;
 
 createControls({ root, video, display, actions });
 createMenus({ video, playback, actions });
 createSeekbar({ video, actions, storyboard, onInteraction: wake });
-keepCaptionsClear({ root, video });
+createCaptions({ video });
 bindKeyboard({ actions, isActive: () => screens.phase === "ready", confirm });
 exposeState({ video, playback, screens, storyboard });
 
@@ -55,11 +56,11 @@ for (const [events, buffering] of [
 }
 playback.addEventListener("mending", ({ detail }) => (root.dataset.mending = String(detail)));
 playback.addEventListener("broken", ({ detail: { kind, problem } }) => {
-  const { currentTime } = video;
   playback.stop();
-  fail(problem instanceof Problem ? problem : say.forBrokenPlayback(kind), currentTime);
+  fail(problem instanceof Problem ? problem : say.forBrokenPlayback(kind));
 });
-addEventListener("hashchange", begin);
+// A fresh link, opened in this very tab, changes the fragment alone and loads nothing.
+addEventListener("hashchange", () => location.hash.includes("token=") && begin());
 begin();
 
 /** Starts over, with the token that this tab has. */
@@ -72,46 +73,54 @@ function begin() {
   open();
 }
 
-/** Asks for the episode and plays it from `startAt`; waits for it where it is still being prepared. */
-async function open(startAt = 0) {
+/** Asks for the episode and plays it from where the viewer was; waits for it where it is still being prepared. */
+async function open() {
+  const mine = ++attempt;
+  playback.stop();
   screens.loading();
   const details = api.asset().then(
     (found) => (describe(found), found),
     (problem) => problem,
   );
   try {
-    show(await api.playback(), startAt);
+    const grant = await api.playback();
+    if (mine === attempt) show(grant);
   } catch (problem) {
     const found = await details;
+    if (mine !== attempt) return;
     // Where there is nothing to play yet, the asset's own state says more than the refusal.
-    if (problem.status !== 404 || found instanceof Problem) fail(problem, startAt);
-    else if (found.state === "failed") screens.problem(say.forFailedAsset(found.reason), () => open(startAt));
-    else if (found.state === "published") fail(problem, startAt);
-    else follow(found);
+    if (problem.status !== 404 || found instanceof Problem) fail(problem);
+    else if (found.state === "failed") screens.problem(say.forFailedAsset(found.reason), open);
+    else if (found.state === "published") fail(problem);
+    else follow(found, mine);
   }
 }
 
-/** Shows progress until the episode is published or has failed. */
-async function follow(found) {
+/** Shows progress until the episode is published, and then plays it, or has failed. */
+async function follow(found, mine) {
   screens.processing(found);
   await new Promise((done) => setTimeout(done, POLL_MS));
-  try {
-    const next = await api.asset();
-    if (next.state === "queued" || next.state === "running") follow(next);
-    else open();
-  } catch (problem) {
-    if (problem.status === 0 || problem.status >= 500) follow(found);
-    else fail(problem, 0);
+  const next = await api.asset().catch((problem) => problem);
+  if (mine !== attempt) return;
+  if (next instanceof Problem) {
+    if (next.status === 0 || next.status >= 500) follow(found, mine);
+    else fail(next);
+  } else if (next.state === "queued" || next.state === "running") {
+    follow(next, mine);
+  } else {
+    await open();
+    // The viewer was waiting for it. A browser that wants a gesture first refuses, and the big button stays.
+    if (screens.phase === "ready") actions.play();
   }
 }
 
-function show(grant, startAt) {
+function show(grant) {
   screens.ready();
   poster.show(grant.poster_url);
-  mediaSession.describe(title, grant.poster_url);
+  mediaSession.describe({ posterUrl: grant.poster_url });
   loadStoryboard(grant);
   const started = root.dataset.started === "true";
-  playback.start(grant.manifest_url, { startAt, eager: started });
+  playback.start(grant.manifest_url, { startAt: playback.place, eager: started });
   if (started) actions.play();
 }
 
@@ -127,16 +136,17 @@ function loadStoryboard({ storyboard_url: url }) {
   if (url) storyboard.load(url).catch(() => {});
 }
 
-function fail(why, startAt) {
+function fail(why) {
   if (why instanceof Problem && why.status === 401) dropToken();
   const words = why instanceof Problem ? say.forProblem(why) : why;
-  screens.problem(words, () => open(startAt));
+  screens.problem(words, open);
 }
 
 function describe(found) {
-  title = found.title || titleFromId(asset);
+  const title = found.title || titleFromId(asset);
   document.title = `${title} · FloDrama`;
   document.getElementById("title").textContent = title;
   document.getElementById("meta").textContent = runningTime(found.duration_ms);
+  mediaSession.describe({ title });
   if (found.thumbhash) poster.hint(found.thumbhash);
 }

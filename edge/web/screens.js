@@ -30,8 +30,8 @@ export function createScreens(root) {
       const whole = Math.round(Math.min(Math.max(percent ?? 0, 0), 100));
       byId("processing-headline").textContent = queued ? "In the queue" : "Preparing this episode";
       byId("processing-text").textContent = queued
-        ? "Its preparation starts in a moment. This page begins by itself when it is ready."
-        : "This page begins by itself when it is ready.";
+        ? "Its preparation starts in a moment. It plays by itself as soon as it is ready."
+        : "It plays by itself as soon as it is ready.";
       byId("processing-percent").textContent = queued ? "" : `${whole} %`;
       bar.dataset.indeterminate = String(queued);
       bar.style.setProperty("--progress", whole / 100);

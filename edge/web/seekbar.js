@@ -109,6 +109,7 @@ export function createSeekbar({ video, actions, storyboard, onInteraction }) {
   for (const event of ["timeupdate", "seeking", "seeked", "durationchange", "emptied"]) {
     video.addEventListener(event, paint);
   }
-  for (const event of ["progress", "seeked", "timeupdate", "emptied"]) video.addEventListener(event, paintBuffered);
+  for (const event of ["progress", "seeked", "timeupdate", "emptied"])
+    video.addEventListener(event, paintBuffered);
   paint();
 }

@@ -6,7 +6,10 @@ export function forProblem({ status, code, detail }) {
     case 0:
       return say("No connection", "FloDrama cannot be reached. Check your connection, then try again.");
     case 401:
-      return say("Your sign-in has ended", "Open this episode again from FloDrama to sign in and keep watching.");
+      return say(
+        "Your sign-in has ended",
+        "Open this episode again from FloDrama to sign in and keep watching.",
+      );
     case 403:
       return say("Not included", "Your subscription does not include this episode.", false);
     case 404:
@@ -14,14 +17,19 @@ export function forProblem({ status, code, detail }) {
     case 429:
       return say("One moment", "Too many requests came from here. Wait a few seconds, then try again.");
     default:
-      if (status >= 500) return say("FloDrama has a problem", "It is on our side. Please try again in a moment.");
+      if (status >= 500)
+        return say("FloDrama has a problem", "It is on our side. Please try again in a moment.");
       return say("This did not work", sentence(detail) || `The request was refused (${code || status}).`);
   }
 }
 
 /** For a page that was opened without a token. */
 export function forNoToken() {
-  return say("Sign in to watch", "This page opens from FloDrama, with your sign-in. Open the episode there.", false);
+  return say(
+    "Sign in to watch",
+    "This page opens from FloDrama, with your sign-in. Open the episode there.",
+    false,
+  );
 }
 
 /** For an asset whose preparation failed; `reason` is written for the content team and said as it is. */
@@ -34,9 +42,15 @@ export function forFailedAsset(reason) {
 export function forBrokenPlayback(kind) {
   switch (kind) {
     case "network":
-      return say("The stream stopped", "The connection to the video was lost. Try again to continue from here.");
+      return say(
+        "The stream stopped",
+        "The connection to the video was lost. Try again to continue from here.",
+      );
     case "media":
-      return say("This video cannot be shown", "This browser could not decode the video. Try again, or another browser.");
+      return say(
+        "This video cannot be shown",
+        "This browser could not decode the video. Try again, or another browser.",
+      );
     default:
       return say("Playback stopped", "Something unexpected happened. Try again to continue from here.");
   }
@@ -44,7 +58,11 @@ export function forBrokenPlayback(kind) {
 
 /** For a browser that can play no HLS at all. */
 export function forOldBrowser() {
-  return say("This browser cannot play FloDrama", "Please update it, or open the episode in another browser.", false);
+  return say(
+    "This browser cannot play FloDrama",
+    "Please update it, or open the episode in another browser.",
+    false,
+  );
 }
 
 function say(headline, text, retry = true) {

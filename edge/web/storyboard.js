@@ -64,7 +64,9 @@ export class Storyboard {
       canvas.width = cue.width;
       canvas.height = cue.height;
     }
-    canvas.getContext("2d").drawImage(sheet, cue.x, cue.y, cue.width, cue.height, 0, 0, cue.width, cue.height);
+    canvas
+      .getContext("2d")
+      .drawImage(sheet, cue.x, cue.y, cue.width, cue.height, 0, 0, cue.width, cue.height);
     return true;
   }
 

@@ -30,7 +30,9 @@ export function unfold(base64) {
   const rgba = new Uint8ClampedArray(width * height * 4);
   for (let y = 0, at = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, at += 4) {
-      const [l, p, q] = channels.map((waves) => sum(waves, x / width + 0.5 / width, y / height + 0.5 / height));
+      const [l, p, q] = channels.map((waves) =>
+        sum(waves, x / width + 0.5 / width, y / height + 0.5 / height),
+      );
       const blue = l - (2 / 3) * p;
       const red = (3 * l - blue + q) / 2;
       rgba.set([red * 255, (red - q) * 255, blue * 255, 255], at);
@@ -52,7 +54,10 @@ function channel(mean, nx, ny, scale, nibbles) {
 }
 
 function sum(waves, x, y) {
-  return waves.reduce((total, [cx, cy, w]) => total + w * Math.cos(Math.PI * x * cx) * Math.cos(Math.PI * y * cy), 0);
+  return waves.reduce(
+    (total, [cx, cy, w]) => total + w * Math.cos(Math.PI * x * cx) * Math.cos(Math.PI * y * cy),
+    0,
+  );
 }
 
 function* nibblesFrom(bytes, start) {

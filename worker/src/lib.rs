@@ -1,1 +1,16 @@
-//! Placeholder.
+//! flodrama-worker: from queue message to published HLS.
+//!
+//! `intake` holds a message, `job` is the story, `plan` decides (purely), `child` runs libav in processes of its own,
+//! `publish` moves the pointer, `failure` says what an error means to the queue.
+
+pub mod app;
+mod child;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod failure;
+pub mod intake;
+pub mod job;
+pub mod plan;
+pub mod publish;
+mod title;

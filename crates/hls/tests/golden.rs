@@ -43,7 +43,7 @@ fn no_audio() {
 
 #[test]
 fn portrait() {
-    let rungs = vec![sdr("1280p", 720, 1280, 2200), sdr("640p", 360, 640, 600), sdr("416p", 234, 416, 110)];
+    let rungs = vec![sdr("1280p", 720, 1280, 2200), sdr("640p", 360, 640, 600), sdr("416p", 234, 416, 96)];
     golden("portrait", &Scenario { rungs, ..usual() }, &[]);
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn response(
         Ok(body) => return ([content_type], body).into_response(),
         Err(fault) => fault,
     };
-    let status = if fault.code == INTERNAL { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+    let status =
+        if fault.code == INTERNAL { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
     let body = serde_json::json!({
         "__type": format!("{namespace}{}", fault.code),
         "message": fault.message,

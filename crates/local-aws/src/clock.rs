@@ -48,7 +48,8 @@ impl Clock {
 
 /// A count of milliseconds since the epoch as a date; the epoch itself where it is out of range.
 pub(crate) fn date(ms: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// `2026-11-22T10:00:00.123Z`, the form that AWS's documents use.

@@ -22,7 +22,7 @@ pub struct DiskError {
 
 pub(crate) type Result<T> = std::result::Result<T, DiskError>;
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
     move |source| DiskError { action, path: path.to_owned(), source }
 }
 
@@ -42,12 +42,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
 
 /// Opens `path` for writing without emptying it, creating it where it is absent.
 pub(crate) fn open(path: &Path) -> Result<fs::File> {
-    fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(failed("open", path))
+    fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed("open", path))
 }
 
 /// The names in a folder, in no order. Names that are not Unicode are not ours and are left out.
@@ -141,7 +136,8 @@ mod tests {
 
     #[test]
     fn an_error_names_the_file() {
-        let error = write(Path::new("/nowhere/at/all.json"), b"", Access::Ordinary).expect_err("no such folder");
+        let error =
+            write(Path::new("/nowhere/at/all.json"), b"", Access::Ordinary).expect_err("no such folder");
         assert_eq!(error.to_string(), "cannot write /nowhere/at/all.json");
     }
 }

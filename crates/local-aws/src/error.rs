@@ -44,12 +44,12 @@ pub enum StackError {
     /// An S3 event could not be put on the queue.
     #[error("the local stack cannot write an event to its queue")]
     Event(#[source] io::Error),
+    /// The demo user could not be added to the pool.
+    #[error("the local stack cannot add its demo user: {0}")]
+    Viewer(String),
     /// The operating system gave no random bytes.
     #[error("the local stack cannot make its secrets")]
     Random(#[source] io::Error),
-    /// The HTTP client of the CDN could not be built.
-    #[error("the local CDN cannot reach its origins")]
-    Client(#[from] reqwest::Error),
 }
 
 impl StackError {
@@ -60,9 +60,11 @@ impl StackError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::OutOfResources,
                 _ => ErrorKind::Config,
             },
-            StackError::InUse { .. } | StackError::Name { .. } | StackError::PublicKey { .. } => ErrorKind::Config,
+            StackError::InUse { .. } | StackError::Name { .. } | StackError::PublicKey { .. } => {
+                ErrorKind::Config
+            }
             StackError::Listen(_) | StackError::Event(_) => ErrorKind::OutOfResources,
-            StackError::Keys(_) | StackError::Random(_) | StackError::Client(_) => ErrorKind::Internal,
+            StackError::Keys(_) | StackError::Random(_) | StackError::Viewer(_) => ErrorKind::Internal,
         }
     }
 }

@@ -177,7 +177,8 @@ impl SegmentWriter<'_> {
     ) -> Result<TrackWritten> {
         track.encoder.finish(&mut track.units)?;
         let encoder = &track.encoder;
-        let init = cmaf::video_init(width, height, self.ticks.0, &encoder.sps, &encoder.pps)?;
+        let delay = u64::from(encoder.reorder_frames) * u64::from(self.ticks.1);
+        let init = cmaf::video_init((width, height), self.ticks.0, delay, &encoder.sps, &encoder.pps)?;
         let folder = self.task.out.join(&track.name);
         std::fs::create_dir_all(&folder).map_err(|e| MediaError::io("rendition folder", &e))?;
         // Every chunk of a rendition gives this same section; the parent compares the hashes.
@@ -235,11 +236,17 @@ impl SegmentWriter<'_> {
             let decode_frame = (first_unit + i as u64) * track.step;
             let shown_until = (self.start + decode_frame + track.step).min(segment_end);
             let duration = frame_ticks(shown_until - (self.start + decode_frame));
-            let composition = (unit.pts - decode_frame as i64) * i64::from(per_frame);
+            let ahead = unit.pts + i64::from(track.encoder.reorder_frames) - decode_frame as i64;
+            let ahead = u64::try_from(ahead).map_err(|_| {
+                MediaError::internal(
+                    "segment",
+                    format!("{}: a frame is decoded after it is shown", track.name),
+                )
+            })?;
             samples.push(Sample {
                 size: unit.data.len() as u32,
                 duration: duration as u32,
-                composition: composition as i32,
+                composition: frame_ticks(ahead) as u32,
                 sync: unit.idr,
             });
             data.extend_from_slice(&unit.data);

@@ -1,7 +1,8 @@
 //! CMAF (ISO/IEC 23000-19) tracks in fragmented MP4: initialisation sections and fragments.
 //!
-//! Conventions, the same in every rendition: the first sample is shown at 0; video has no edit list and signed
-//! composition offsets (`trun` version 1); audio has one edit that skips the encoder's priming.
+//! Conventions, the same in every rendition: decoding begins at 0, and one edit makes presentation begin at 0 too. It
+//! skips the delay that B-frames need in video and the encoder's priming in audio. (Signed composition offsets without
+//! an edit would be shorter, but libav shows such video late by the reordering delay: see docs/adr/0005-edit-lists.md.)
 
 use mp4_atom::{
     Audio, Avc1, Avcc, AvccExt, Codec, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Esds, Ftyp, Hdlr, Mdhd,
@@ -24,14 +25,20 @@ pub struct Sample {
     pub size: u32,
     /// Ticks until the next sample is decoded.
     pub duration: u32,
-    /// Presentation minus decoding time, in ticks.
-    pub composition: i32,
+    /// Presentation minus decoding time, in ticks: never below 0.
+    pub composition: u32,
     /// True where decoding can begin.
     pub sync: bool,
 }
 
-/// The initialisation section of an H.264 track.
-pub fn video_init(width: u32, height: u32, timescale: u32, sps: &[u8], pps: &[u8]) -> Result<Vec<u8>> {
+/// The initialisation section of an H.264 track, whose first picture is shown `delay` ticks after it is decoded.
+pub fn video_init(
+    (width, height): (u32, u32),
+    timescale: u32,
+    delay: u64,
+    sps: &[u8],
+    pps: &[u8],
+) -> Result<Vec<u8>> {
     let mut avcc = Avcc::new(sps, pps).step("avcC")?;
     // Profiles from High on carry the sample format; ours is always 4:2:0 with 8 bits.
     avcc.ext = (avcc.avc_profile_indication >= 100).then(AvccExt::default);
@@ -49,7 +56,7 @@ pub fn video_init(width: u32, height: u32, timescale: u32, sps: &[u8], pps: &[u8
     let entry = Avc1 { visual, avcc, pasp: Some(square), ..Avc1::default() };
     let tkhd = Tkhd { width: (width as u16).into(), height: (height as u16).into(), ..track_header() };
     let minf = Minf { vmhd: Some(Vmhd::default()), ..media_information(Codec::Avc1(entry)) };
-    init(timescale, tkhd, None, media(timescale, b"vide", "VideoHandler", "und", minf))
+    init(timescale, tkhd, skip(delay), media(timescale, b"vide", "VideoHandler", "und", minf))
 }
 
 /// The initialisation section of an AAC track; `config` is the AudioSpecificConfig, `priming` the samples to skip.
@@ -81,9 +88,14 @@ pub fn audio_init(
     let entry = Mp4a { audio, esds: Esds { es_desc }, btrt: None, taic: None };
     let minf = Minf { smhd: Some(Smhd::default()), ..media_information(Codec::Mp4a(entry)) };
     let tkhd = Tkhd { volume: 1.into(), alternate_group: 1, ..track_header() };
-    let skip = ElstEntry { segment_duration: 0, media_time: Some(u64::from(priming)), media_rate: 1.into() };
-    let edts = Edts { elst: Some(Elst { entries: vec![skip] }) };
-    init(sample_rate, tkhd, Some(edts), media(sample_rate, b"soun", "SoundHandler", language, minf))
+    let mdia = media(sample_rate, b"soun", "SoundHandler", language, minf);
+    init(sample_rate, tkhd, skip(u64::from(priming)), mdia)
+}
+
+/// The edit that begins presentation `ticks` into the media; none where there is nothing to skip.
+fn skip(ticks: u64) -> Option<Edts> {
+    let entry = ElstEntry { segment_duration: 0, media_time: Some(ticks), media_rate: 1.into() };
+    (ticks > 0).then(|| Edts { elst: Some(Elst { entries: vec![entry] }) })
 }
 
 fn init(timescale: u32, tkhd: Tkhd, edts: Option<Edts>, mdia: Mdia) -> Result<Vec<u8>> {
@@ -197,10 +209,10 @@ mod tests {
     use mp4_atom::{Decode, Header, ReadFrom};
 
     #[test]
-    fn a_fragment_points_at_its_data_and_keeps_signed_offsets() {
+    fn a_fragment_points_at_its_data() {
         let samples = [
             Sample { size: 3, duration: 1000, composition: 0, sync: true },
-            Sample { size: 2, duration: 1000, composition: -1000, sync: false },
+            Sample { size: 2, duration: 1000, composition: 3000, sync: false },
         ];
         let mut bytes = vec![0xaa; 5];
         fragment(7, 1 << 40, &samples, b"abcde", &mut bytes).expect("fragment");
@@ -210,7 +222,7 @@ mod tests {
         let data = 5 + trun.data_offset.expect("offset") as usize;
         assert_eq!(&bytes[data..], b"abcde");
         assert_eq!(moof.traf[0].tfdt.as_ref().expect("tfdt").base_media_decode_time, 1 << 40);
-        assert_eq!(trun.samples.get(1).and_then(|s| s.cts), Some(-1000));
+        assert_eq!(trun.samples.get(1).and_then(|s| s.cts), Some(3000));
         let header = Header::decode(&mut &bytes[data - 8..]).expect("mdat header");
         assert_eq!(header.size, Some(5));
     }

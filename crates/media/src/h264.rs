@@ -35,6 +35,8 @@ pub struct Encoder {
     pub sps: Vec<u8>,
     /// Picture parameter set.
     pub pps: Vec<u8>,
+    /// Frames by which decoding order may run ahead of presentation: the same for every chunk of a rendition.
+    pub reorder_frames: u32,
 }
 
 impl Encoder {
@@ -55,8 +57,9 @@ impl Encoder {
         let inner = crate::sys::open_video_encoder(video, codec, dictionary(&rung.options))?;
         let extradata = crate::sys::extradata(&inner);
         let find = |kind| nal_units(&extradata).find(|n| n[0] & 0x1f == kind).map(<[u8]>::to_vec);
+        let reorder_frames = crate::sys::reorder_frames(&inner);
         match (find(NAL_SPS), find(NAL_PPS)) {
-            (Some(sps), Some(pps)) => Ok(Encoder { inner, sps, pps }),
+            (Some(sps), Some(pps)) => Ok(Encoder { inner, sps, pps, reorder_frames }),
             _ => Err(MediaError::internal("encoder", format!("{} gave no parameter sets", rung.encoder))),
         }
     }

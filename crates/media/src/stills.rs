@@ -50,8 +50,8 @@ pub fn run(task: &StillsTask, source: File, report: &mut Reporter) -> Result<Sti
     let mut done = 0;
     while done < task.tiles {
         let count = per_sheet.min(task.tiles - done);
-        let rows = count.div_ceil(task.layout.0);
-        let mut sheet = RgbImage::new(task.tile.0 * task.layout.0.min(count), task.tile.1 * rows);
+        // The last sheet is as large as the others: a playlist has one layout for all.
+        let mut sheet = RgbImage::new(task.tile.0 * task.layout.0, task.tile.1 * task.layout.1);
         for i in 0..count {
             let tile = picker.tile(done + i)?.or_else(|| last.take());
             let tile = tile.ok_or_else(|| MediaError::internal("stills", "the first tile has no picture"))?;

@@ -66,6 +66,12 @@ pub fn extradata(context: &ffmpeg::codec::Context) -> Vec<u8> {
     }
 }
 
+/// Frames by which an opened encoder's decoding order may run ahead of presentation.
+pub fn reorder_frames(context: &ffmpeg::codec::Context) -> u32 {
+    // SAFETY: a plain field read of a live context.
+    unsafe { (*context.as_ptr()).has_b_frames.max(0) as u32 }
+}
+
 /// Samples that an opened audio encoder puts before the first real one.
 pub fn initial_padding(context: &ffmpeg::codec::Context) -> u32 {
     // SAFETY: a plain field read of a live context.

@@ -2,7 +2,7 @@
 //! immutable names, and a repeated job must write what is already there.
 //!
 //! Measure first, then declare: BANDWIDTH and AVERAGE-BANDWIDTH come from the sizes of the packaged segments by
-//! [`rates`] and [`Rates::of_variant`], so the multivariant playlist is written last.
+//! [`rates()`] and [`Rates::of_variant`], so the multivariant playlist is written last.
 
 mod attributes;
 mod error;

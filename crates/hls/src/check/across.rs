@@ -8,8 +8,8 @@ use super::rule::{
 };
 use super::tree::{Role, Tree};
 
-/// An AAC frame at 44.1 kHz: audio ends on a frame of its own.
-const AUDIO_FRAME_S: f64 = 1024.0 / 44_100.0;
+/// Audio ends on a frame of its own; the longest of those in use is HE-AAC's at 44.1 kHz.
+const AUDIO_FRAME_S: f64 = 2048.0 / 44_100.0;
 
 /// EXTINF is written with six decimals.
 const ROUNDING_S: f64 = 1e-5;
@@ -18,11 +18,12 @@ pub(super) fn check(multivariant: &Multivariant<'_>, tree: &Tree, findings: &mut
     // Everything is held against the first variant, where players start.
     let Some(first) = multivariant.variants.first() else { return };
     let Some(reference) = tree.named_by(multivariant, first) else { return };
-    let frame_s = first.frame_rate().map_or(0.0, |rate| 1.0 / rate);
-    let within_s = frame_s.max(AUDIO_FRAME_S) + ROUNDING_S;
+    let frame_s = first.frame_rate().map_or(AUDIO_FRAME_S, |rate| 1.0 / rate);
 
     check_independence(multivariant, tree, findings);
     for (role, playlist) in tree.playlists().filter(|(_, playlist)| !playlist.segments.is_empty()) {
+        let unit_s = if role == Role::Video { frame_s } else { frame_s.max(AUDIO_FRAME_S) };
+        let within_s = unit_s + ROUNDING_S;
         check_time_range(role, playlist, reference, within_s, findings);
         if matches!(role, Role::Video | Role::Audio) {
             check_target_duration(playlist, reference, findings);

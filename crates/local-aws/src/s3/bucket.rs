@@ -95,7 +95,8 @@ impl Bucket {
 
     /// Sends the events that a crash kept from the queue.
     pub fn send_unsent(&self) -> std::io::Result<()> {
-        let unsent: Vec<_> = read(&self.index).values().filter(|o| o.record.unsent_event.is_some()).cloned().collect();
+        let unsent: Vec<_> =
+            read(&self.index).values().filter(|o| o.record.unsent_event.is_some()).cloned().collect();
         let _writes = lock(&self.writes);
         unsent.iter().try_for_each(|object| self.announce(object))
     }
@@ -171,7 +172,8 @@ impl Bucket {
     }
 
     fn write_record(&self, record: &Record) -> S3Result<()> {
-        disk::write_json(&self.record_path(&record.key), record, Access::Ordinary).map_err(S3Error::internal_error)
+        disk::write_json(&self.record_path(&record.key), record, Access::Ordinary)
+            .map_err(S3Error::internal_error)
     }
 
     fn record_path(&self, key: &str) -> PathBuf {

@@ -84,7 +84,10 @@ impl Declared {
     /// Compares, once the whole body is read. `BadDigest` where the bytes are not what was declared.
     pub fn check(mut self, md5: &[u8], computed: Checksums) -> S3Result<Checksums> {
         if self.content_md5.is_some_and(|declared| declared != md5) {
-            return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."));
+            return Err(s3_error!(
+                BadDigest,
+                "The Content-MD5 you specified did not match what we received."
+            ));
         }
         let trailers = self.trailers.and_then(|t| t.take()).unwrap_or_default();
         let c = &mut self.checksums;

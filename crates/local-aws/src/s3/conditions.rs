@@ -60,7 +60,9 @@ impl ReadConditions {
         };
         match (&self.if_match, &self.if_unmodified_since) {
             (Some(condition), _) if !tag_is(condition) => return Verdict::Failed("If-Match"),
-            (None, Some(since)) if record.modified() > *since => return Verdict::Failed("If-Unmodified-Since"),
+            (None, Some(since)) if record.modified() > *since => {
+                return Verdict::Failed("If-Unmodified-Since");
+            }
             _ => {}
         }
         match (&self.if_none_match, &self.if_modified_since) {
@@ -102,7 +104,10 @@ impl ReadConditions {
 }
 
 fn failed(condition: &str) -> S3Error {
-    s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold: {condition}")
+    s3_error!(
+        PreconditionFailed,
+        "At least one of the pre-conditions you specified did not hold: {condition}"
+    )
 }
 
 #[cfg(test)]
@@ -148,9 +153,15 @@ mod tests {
     fn reads() {
         let at = |s: i64| Some(Timestamp::from(clock::date(s * 1000)));
         let table = [
-            (ReadConditions { if_none_match: condition("\"aa\""), ..Default::default() }, Verdict::NotModified),
+            (
+                ReadConditions { if_none_match: condition("\"aa\""), ..Default::default() },
+                Verdict::NotModified,
+            ),
             (ReadConditions { if_none_match: condition("\"bb\""), ..Default::default() }, Verdict::Send),
-            (ReadConditions { if_match: condition("\"bb\""), ..Default::default() }, Verdict::Failed("If-Match")),
+            (
+                ReadConditions { if_match: condition("\"bb\""), ..Default::default() },
+                Verdict::Failed("If-Match"),
+            ),
             (ReadConditions { if_modified_since: at(1000), ..Default::default() }, Verdict::NotModified),
             (ReadConditions { if_modified_since: at(999), ..Default::default() }, Verdict::Send),
             (

@@ -75,7 +75,8 @@ impl Content {
         }
         let copy = Content::draft(folder, pieces);
         for (from, to) in self.pieces.iter().zip(&copy.pieces) {
-            disk::duplicate(&self.folder.join(&from.file), &folder.join(&to.file)).map_err(io::Error::other)?;
+            disk::duplicate(&self.folder.join(&from.file), &folder.join(&to.file))
+                .map_err(io::Error::other)?;
         }
         Ok(copy)
     }
@@ -92,11 +93,12 @@ impl Content {
             }
             start += piece.size;
         }
-        futures::stream::iter(spans.into_iter().map(Ok))
+        futures::stream::iter(spans.into_iter().map(io::Result::Ok))
             .and_then(move |(index, offset, length)| {
                 let content = self.clone();
                 async move {
-                    let mut file = tokio::fs::File::open(content.folder.join(&content.pieces[index].file)).await?;
+                    let mut file =
+                        tokio::fs::File::open(content.folder.join(&content.pieces[index].file)).await?;
                     file.seek(SeekFrom::Start(offset)).await?;
                     let bytes = ReaderStream::with_capacity(file.take(length), READ_BYTES);
                     // Holds the content, so that its files stay until the last byte is out.

@@ -23,7 +23,8 @@ pub(super) async fn object(
     req: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     // S3 takes these two on a copy as on a put; the protocol layer does not read them here.
-    let condition = |name| match req.headers.get(name).map(|value| value.to_str().unwrap_or_default().parse()) {
+    let condition = |name| match req.headers.get(name).map(|value| value.to_str().unwrap_or_default().parse())
+    {
         None => Ok(None),
         Some(Ok(condition)) => Ok(Some(condition)),
         Some(Err(_)) => Err(s3_error!(InvalidArgument, "{name} is not an entity tag")),
@@ -43,8 +44,10 @@ pub(super) async fn object(
             if_unmodified_since: input.copy_source_if_unmodified_since.take(),
         },
     )?;
-    let replace =
-        input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+    let replace = input
+        .metadata_directive
+        .as_ref()
+        .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
     let headers = if replace { headers_of!(input) } else { source.record.headers.clone() };
     let (content, folder) = (source.content.clone(), target.bytes.clone());
     let duplicate = tokio::task::spawn_blocking(move || content.duplicate(&folder));
@@ -63,7 +66,10 @@ pub(super) async fn object(
         last_modified: Some(copy.record.modified()),
         ..Default::default()
     };
-    Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(copy_object_result), ..Default::default() }))
+    Ok(S3Response::new(CopyObjectOutput {
+        copy_object_result: Some(copy_object_result),
+        ..Default::default()
+    }))
 }
 
 pub(super) async fn part(

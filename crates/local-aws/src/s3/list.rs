@@ -77,7 +77,7 @@ pub(super) fn list<T>(index: &BTreeMap<String, Arc<T>>, query: &Query<'_>) -> Pa
 mod tests {
     use super::*;
 
-    const KEYS: [&str; 7] = ["a", "b/1", "b/2", "b/c/3", "b0", "é/x", "z z"];
+    const KEYS: [&str; 7] = ["a", "b/1", "b/2", "b/c/3", "b0", "z z", "é/x"];
 
     fn index() -> BTreeMap<String, Arc<&'static str>> {
         KEYS.iter().map(|key| ((*key).to_owned(), Arc::new(*key))).collect()
@@ -105,7 +105,8 @@ mod tests {
             assert_eq!((keys, prefixes.len()), (KEYS.to_vec(), 0), "{max}");
             assert_eq!(pages, 7usize.div_ceil(max as usize));
 
-            let (keys, prefixes, _) = all(&Query { max: Some(max), delimiter: Some("/"), ..Default::default() });
+            let (keys, prefixes, _) =
+                all(&Query { max: Some(max), delimiter: Some("/"), ..Default::default() });
             assert_eq!(keys, ["a", "b0", "z z"], "{max}");
             assert_eq!(prefixes, ["b/", "é/"], "{max}");
         }

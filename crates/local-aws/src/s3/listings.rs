@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use s3s::dto::{
-    CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
-    ObjectStorageClass,
+    CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    Object, ObjectStorageClass,
 };
 use s3s::{S3Response, S3Result, s3_error};
 
@@ -29,7 +29,9 @@ pub(super) fn v2(buckets: &Buckets, input: ListObjectsV2Input) -> S3Result<S3Res
         is_truncated: Some(page.next.is_some()),
         next_continuation_token: page.next.map(|last| BASE64_URL_SAFE_NO_PAD.encode(last)),
         contents: Some(page.entries.iter().map(|object| entry(&object.record, encode)).collect()),
-        common_prefixes: Some(page.prefixes.iter().map(|p| CommonPrefix { prefix: Some(encode(p)) }).collect()),
+        common_prefixes: Some(
+            page.prefixes.iter().map(|p| CommonPrefix { prefix: Some(encode(p)) }).collect(),
+        ),
         prefix: input.prefix.map(|prefix| encode(&prefix)),
         delimiter: input.delimiter.map(|delimiter| encode(&delimiter)),
         start_after: input.start_after.map(|after| encode(&after)),
@@ -53,7 +55,9 @@ pub(super) fn v1(buckets: &Buckets, input: ListObjectsInput) -> S3Result<S3Respo
         is_truncated: Some(page.next.is_some()),
         next_marker: page.next.map(|last| encode(&last)),
         contents: Some(page.entries.iter().map(|object| entry(&object.record, encode)).collect()),
-        common_prefixes: Some(page.prefixes.iter().map(|p| CommonPrefix { prefix: Some(encode(p)) }).collect()),
+        common_prefixes: Some(
+            page.prefixes.iter().map(|p| CommonPrefix { prefix: Some(encode(p)) }).collect(),
+        ),
         prefix: input.prefix.map(|prefix| encode(&prefix)),
         delimiter: input.delimiter.map(|delimiter| encode(&delimiter)),
         marker: input.marker.map(|marker| encode(&marker)),

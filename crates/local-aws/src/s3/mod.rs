@@ -53,7 +53,12 @@ pub(crate) struct Notified<'n> {
 
 impl Buckets {
     /// Opens the buckets below `folder`, and makes the notified one where it is absent.
-    pub fn open(folder: &Path, region: &str, clock: Clock, notified: Notified<'_>) -> Result<Buckets, StackError> {
+    pub fn open(
+        folder: &Path,
+        region: &str,
+        clock: Clock,
+        notified: Notified<'_>,
+    ) -> Result<Buckets, StackError> {
         let homes = folder.join("buckets");
         disk::create_folder(&homes)?;
         let sequence = Arc::new(Sequence::open(&folder.join("starts.json"))?);
@@ -72,8 +77,13 @@ impl Buckets {
             let bucket = Bucket::open(&homes, &name, sequence.clone(), clock.clone(), notifications)?;
             buckets.insert(name, Arc::new(bucket));
         }
-        let buckets =
-            Buckets { folder: homes, region: region.to_owned(), clock, sequence, buckets: RwLock::new(buckets) };
+        let buckets = Buckets {
+            folder: homes,
+            region: region.to_owned(),
+            clock,
+            sequence,
+            buckets: RwLock::new(buckets),
+        };
         buckets.begin_notifications(folder, notified.bucket)?;
         Ok(buckets)
     }

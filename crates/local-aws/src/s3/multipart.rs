@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use openssl::hash::{MessageDigest, hash};
-use s3s::dto::{CompletedPart, ETag};
+use s3s::dto::CompletedPart;
 use s3s::{S3Error, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,9 @@ impl Uploads {
             };
             let mut parts = BTreeMap::new();
             for name in disk::names(&home)? {
-                let Some(number) = name.strip_suffix(".part.json").and_then(|n| n.parse().ok()) else { continue };
+                let Some(number) = name.strip_suffix(".part.json").and_then(|n| n.parse().ok()) else {
+                    continue;
+                };
                 let Some(mut part) = disk::read_json::<Part>(&home.join(&name))? else { continue };
                 part.content = Some(Content::kept(bytes, part.pieces.clone()));
                 parts.insert(number, part);
@@ -101,7 +103,8 @@ impl Uploads {
         let id = random::text(random::MIXED, 64).map_err(S3Error::internal_error)?;
         let home = self.folder.join(&id);
         disk::create_folder(&home).map_err(S3Error::internal_error)?;
-        disk::write_json(&home.join("upload.json"), &upload, Access::Ordinary).map_err(S3Error::internal_error)?;
+        disk::write_json(&home.join("upload.json"), &upload, Access::Ordinary)
+            .map_err(S3Error::internal_error)?;
         lock(&self.open).insert(id.clone(), Open { upload, parts: BTreeMap::new() });
         Ok(id)
     }
@@ -183,13 +186,18 @@ fn assemble(open: &Open, chosen: &[CompletedPart], bytes: &Path) -> S3Result<Ass
             return Err(s3_error!(InvalidPartOrder, "The list of parts was not in ascending order."));
         }
         previous = number;
-        let found =
-            open.parts.get(&number).filter(|found| part.e_tag.as_ref().is_none_or(|tag| tag.value() == found.etag));
+        let found = open
+            .parts
+            .get(&number)
+            .filter(|found| part.e_tag.as_ref().is_none_or(|tag| tag.value() == found.etag));
         let Some(found) = found else {
             return Err(s3_error!(InvalidPart, "One or more of the specified parts could not be found."));
         };
         if index + 1 < chosen.len() && found.size < MIN_PART_BYTES {
-            return Err(s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size"));
+            return Err(s3_error!(
+                EntityTooSmall,
+                "Your proposed upload is smaller than the minimum allowed size"
+            ));
         }
         pieces.extend(found.pieces.iter().cloned());
         md5s.extend(hex::decode(&found.etag).map_err(S3Error::internal_error)?);
@@ -213,7 +221,10 @@ pub(super) fn check_number(number: i32) -> S3Result<()> {
 
 fn find<'o>(open: &'o BTreeMap<String, Open>, id: &str, key: &str) -> S3Result<&'o Open> {
     open.get(id).filter(|open| open.upload.key == key).ok_or_else(|| {
-        s3_error!(NoSuchUpload, "The specified multipart upload does not exist. It may have been completed or aborted.")
+        s3_error!(
+            NoSuchUpload,
+            "The specified multipart upload does not exist. It may have been completed or aborted."
+        )
     })
 }
 

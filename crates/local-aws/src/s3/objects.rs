@@ -159,7 +159,10 @@ pub(super) fn head(buckets: &Buckets, input: HeadObjectInput) -> S3Result<S3Resp
     Ok(response)
 }
 
-pub(super) fn delete(buckets: &Buckets, input: DeleteObjectInput) -> S3Result<S3Response<DeleteObjectOutput>> {
+pub(super) fn delete(
+    buckets: &Buckets,
+    input: DeleteObjectInput,
+) -> S3Result<S3Response<DeleteObjectOutput>> {
     let conditions = WriteConditions { if_match: input.if_match, if_none_match: None };
     buckets.bucket(&input.bucket)?.delete(&input.key, &conditions)?;
     Ok(S3Response::new(DeleteObjectOutput::default()))

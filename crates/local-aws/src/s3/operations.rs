@@ -106,14 +106,17 @@ impl S3 for Buckets {
     }
 
     async fn list_buckets(&self, _req: S3Request<ListBucketsInput>) -> Reply<ListBucketsOutput> {
-        let buckets = read(&self.buckets).keys().map(|name| Bucket { name: Some(name.clone()), ..Default::default() }).collect();
+        let buckets = read(&self.buckets)
+            .keys()
+            .map(|name| Bucket { name: Some(name.clone()), ..Default::default() })
+            .collect();
         Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..Default::default() }))
     }
 
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Reply<CreateBucketOutput> {
         self.create(&req.input.bucket)?;
         let location = Some(format!("/{}", req.input.bucket));
-        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> Reply<DeleteBucketOutput> {

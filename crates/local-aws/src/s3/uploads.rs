@@ -3,8 +3,8 @@
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag,
-    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part,
-    UploadPartInput, UploadPartOutput,
+    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload,
+    Part, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -53,7 +53,8 @@ pub(super) async fn part(
     bucket.uploads.find(&input.upload_id, &input.key)?;
     let received = receive(&bucket.bytes, input.body, declared).await?;
     let Checksums { crc32, crc32c, crc64nvme, sha1, sha256 } = received.checksums.clone();
-    let part = multipart::Part::new(received.content, &received.md5, bucket.clock.now_s(), received.checksums);
+    let part =
+        multipart::Part::new(received.content, &received.md5, bucket.clock.now_s(), received.checksums);
     let e_tag = ETag::Strong(part.etag.clone());
     bucket.uploads.add_part(&input.upload_id, &input.key, input.part_number, part)?;
     Ok(S3Response::new(UploadPartOutput {
@@ -105,7 +106,7 @@ pub(super) fn abort(
 
 pub(super) fn list_parts(buckets: &Buckets, input: ListPartsInput) -> S3Result<S3Response<ListPartsOutput>> {
     let parts = buckets.bucket(&input.bucket)?.uploads.parts(&input.upload_id, &input.key)?;
-    let after = input.part_number_marker.as_ref().and_then(|marker| marker.to_string().parse().ok()).unwrap_or(0);
+    let after = input.part_number_marker.unwrap_or(0);
     let max = input.max_parts.map_or(MAX_LISTED, |max| usize::try_from(max).unwrap_or(0).min(MAX_LISTED));
     let mut rest = parts.range(after + 1..);
     let listed: Vec<Part> = rest
@@ -130,7 +131,7 @@ pub(super) fn list_parts(buckets: &Buckets, input: ListPartsInput) -> S3Result<S
         key: Some(input.key),
         upload_id: Some(input.upload_id),
         part_number_marker: input.part_number_marker,
-        next_part_number_marker: last.filter(|_| truncated).and_then(|last| last.to_string().parse().ok()),
+        next_part_number_marker: last.filter(|_| truncated),
         max_parts: Some(max as i32),
         is_truncated: Some(truncated),
         parts: Some(listed),

@@ -68,6 +68,8 @@ pub(crate) struct Wanted {
     /// The queue's own timeout where absent.
     pub visibility_s: Option<u32>,
     pub wait: Duration,
+    /// Messages received this often are dead.
+    pub max_receives: u32,
 }
 
 /// What one attempt to receive came to.
@@ -91,7 +93,13 @@ impl Queue {
     ///
     /// Messages that were in flight show at once: their receivers ran against a stack that has ended. Their receipts
     /// still delete them.
-    pub fn open(folder: &Path, name: &str, arn: String, settings: Settings, clock: Clock) -> disk::Result<Queue> {
+    pub fn open(
+        folder: &Path,
+        name: &str,
+        arn: String,
+        settings: Settings,
+        clock: Clock,
+    ) -> disk::Result<Queue> {
         let messages_folder = folder.join("messages");
         disk::create_folder(&messages_folder)?;
         let now = clock.now_ms();
@@ -106,8 +114,12 @@ impl Queue {
         };
         let mut messages = BTreeMap::new();
         for file in disk::names(&messages_folder)? {
-            let Some(number) = file.strip_suffix(".json").and_then(|number| number.parse().ok()) else { continue };
-            let Some(mut message) = disk::read_json::<Message>(&messages_folder.join(&file))? else { continue };
+            let Some(number) = file.strip_suffix(".json").and_then(|number| number.parse().ok()) else {
+                continue;
+            };
+            let Some(mut message) = disk::read_json::<Message>(&messages_folder.join(&file))? else {
+                continue;
+            };
             if message.receipt.is_some() {
                 message.visible_ms = message.visible_ms.min(now);
             }
@@ -222,17 +234,20 @@ impl Queue {
         let mut state = lock(&self.state);
         self.expire(&mut state, now).map_err(std::io::Error::other)?;
         let visibility_s = wanted.visibility_s.unwrap_or(state.settings.visibility_timeout_s);
-        let max_receives = state.settings.redrive.as_ref().map_or(u32::MAX, |policy| policy.max_receive_count);
 
-        let visible: Vec<u64> =
-            state.messages.iter().filter(|(_, message)| message.visible_ms <= now).map(|(number, _)| *number).collect();
+        let visible: Vec<u64> = state
+            .messages
+            .iter()
+            .filter(|(_, message)| message.visible_ms <= now)
+            .map(|(number, _)| *number)
+            .collect();
         let mut taken = Taken { messages: Vec::new(), dead: Vec::new(), next_visible_ms: None };
         for number in visible {
             if taken.messages.len() == wanted.max {
                 break;
             }
             let Some(message) = state.messages.get_mut(&number) else { continue };
-            if message.receive_count >= max_receives {
+            if message.receive_count >= wanted.max_receives {
                 taken.dead.extend(state.messages.remove(&number).map(|message| (number, message)));
                 continue;
             }
@@ -252,7 +267,11 @@ impl Queue {
     fn expire(&self, state: &mut State, now: i64) -> disk::Result<()> {
         let oldest = now - i64::from(state.settings.retention_s) * 1000;
         let expired = state.messages.extract_if(.., |_, message| message.sent_ms < oldest);
-        expired.map(|(number, _)| number).collect::<Vec<_>>().into_iter().try_for_each(|number| self.forget(number))
+        expired
+            .map(|(number, _)| number)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|number| self.forget(number))
     }
 
     /// Deletes the message that `receipt` is of.
@@ -268,7 +287,12 @@ impl Queue {
     }
 
     /// Hides the message for `timeout_s` from now; 0 gives it back at once.
-    pub fn change_visibility(&self, receipt: &Receipt, timeout_s: u32, stale: StaleHandles) -> Result<(), Fault> {
+    pub fn change_visibility(
+        &self,
+        receipt: &Receipt,
+        timeout_s: u32,
+        stale: StaleHandles,
+    ) -> Result<(), Fault> {
         let now = self.clock.now_ms();
         let mut state = lock(&self.state);
         let Some(number) = find(&state, &receipt.message_id) else { return stale_handle(stale) };
@@ -278,7 +302,7 @@ impl Queue {
         }
         let visible_ms = now + i64::from(timeout_s) * 1000;
         let received_ms = message.last_received_ms.unwrap_or(now);
-        if visible_ms - received_ms > MAX_HIDDEN_S * 1000 {
+        if (visible_ms - received_ms) / 1000 > MAX_HIDDEN_S {
             return Err(Fault::new(
                 "InvalidParameterValue",
                 format!(

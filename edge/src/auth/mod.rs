@@ -1,0 +1,8 @@
+//! Who asks: a Cognito access token to a [`Viewer`].
+
+mod keys;
+mod token;
+
+pub(crate) use keys::Keys;
+pub(crate) use token::Verifier;
+pub use token::Viewer;

@@ -1,0 +1,103 @@
+//! The command line: `serve` and `sign URL`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{App, signer};
+use crate::config::{self, Config};
+use crate::log;
+use crate::sign::expires_at;
+
+/// From viewer request to signed manifest.
+#[derive(Parser)]
+#[command(name = "flodrama-edge", version, arg_required_else_help = true)]
+struct Arguments {
+    /// Settings file (TOML); every field also by FLODRAMA_<SECTION>__<FIELD>.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the effective settings, secrets masked, and end.
+    #[arg(long)]
+    print_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve viewers until told to stop.
+    Serve,
+    /// Print a URL signed with the configured key: all of the version where it is a playlist of one, else the one file.
+    Sign {
+        /// The file's address on the distribution.
+        url: String,
+        /// Seconds that it lasts; the configured least time by default.
+        #[arg(long, value_name = "SECONDS")]
+        ttl: Option<u64>,
+    },
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the command line of this process. Exit codes: 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("flodrama-edge: {error}");
+            let mut cause = error.source();
+            while let Some(inner) = cause {
+                eprintln!("  because: {inner}");
+                cause = inner.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let settings = config::load(arguments.config.as_deref(), config::variables())?;
+    match arguments.command {
+        _ if arguments.print_config => show(&settings),
+        Some(Command::Serve) => serve(settings),
+        Some(Command::Sign { url, ttl }) => sign(&settings, &url, ttl),
+        None => {
+            Arguments::command().error(ErrorKind::MissingSubcommand, "give a command: serve or sign").exit()
+        }
+    }
+}
+
+fn show(settings: &Config) -> Result<(), Failure> {
+    print!("{}", settings.to_masked_toml()?);
+    Ok(())
+}
+
+fn sign(settings: &Config, url: &str, ttl_s: Option<u64>) -> Result<(), Failure> {
+    let ttl_s = ttl_s.unwrap_or(settings.playback.min_ttl_s);
+    let until = expires_at(OffsetDateTime::now_utc(), ttl_s);
+    println!("{}", signer(&settings.cdn)?.url(url, until)?);
+    Ok(())
+}
+
+#[tokio::main]
+async fn serve(settings: Config) -> Result<(), Failure> {
+    log::start(&settings.log);
+    let listener = TcpListener::bind(settings.server.listen).await?;
+    let app = App::load(settings).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let told_to_stop = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    app.run(listener, told_to_stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}

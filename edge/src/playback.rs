@@ -1,0 +1,122 @@
+//! From a viewer and an asset to the links that play it.
+
+use std::sync::Arc;
+
+use flodrama_asset::document::{AssetDocument, Pointer};
+use flodrama_asset::{AssetId, ErrorKind, ObjectKey, PublishedFile, Version};
+use flodrama_store::Store;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::document::Documents;
+use crate::entitlement::Grant;
+use crate::error::EdgeError;
+use crate::sign::{Signed, Signer, expires_at, ttl_s};
+
+/// Poster width that suits a player page, pixels.
+const POSTER_WIDTH: u32 = 1280;
+
+/// How the answer's links are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Each link carries its signature.
+    Links,
+    /// Cookies carry it.
+    Cookies,
+}
+
+/// The answer's body.
+#[derive(Debug, Serialize)]
+pub(crate) struct Playback {
+    manifest_url: String,
+    /// Absent where the version has no poster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poster_url: Option<String>,
+    storyboard_url: String,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    /// Names of the cookies that the answer sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookies: Option<Vec<&'static str>>,
+}
+
+/// What a published version is opened with.
+pub(crate) struct Opened {
+    pub(crate) version: Version,
+    pub(crate) signed: Arc<Signed>,
+}
+
+/// Makes links.
+#[derive(Clone)]
+pub(crate) struct Links {
+    pub(crate) store: Store,
+    pub(crate) documents: Documents,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) settings: config::Playback,
+    pub(crate) clock: Clock,
+}
+
+impl Links {
+    /// The links to the live version of what was granted.
+    pub(crate) async fn playback(
+        &self,
+        grant: Grant<'_>,
+        delivery: Delivery,
+    ) -> Result<(Playback, Opened), EdgeError> {
+        let asset = grant.asset();
+        let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
+        let Some((Pointer { version, .. }, _)) = pointer else {
+            return Err(EdgeError::new(ErrorKind::NotFound, "This title is not published."));
+        };
+        let document = self.documents.get(asset, &version).await?;
+        let signed = self.open(grant, &version, &document)?;
+        let link = |file: &PublishedFile| match delivery {
+            Delivery::Links => self.link(asset, &version, file, &signed),
+            Delivery::Cookies => self.signer.cdn().file(asset, &version, file),
+        };
+        let cookies = signed.cookies().into_iter().map(|(name, _)| name).collect();
+        let playback = Playback {
+            manifest_url: link(&PublishedFile::Multivariant),
+            poster_url: poster(&document).map(|file| link(&file)),
+            storyboard_url: link(&PublishedFile::Storyboard),
+            expires_at: signed.expires_at(),
+            cookies: (delivery == Delivery::Cookies).then_some(cookies),
+        };
+        Ok((playback, Opened { version, signed }))
+    }
+
+    /// The signed poster of a version.
+    pub(crate) fn poster(
+        &self,
+        grant: Grant<'_>,
+        version: &Version,
+        document: &AssetDocument,
+    ) -> Result<Option<String>, EdgeError> {
+        let signed = self.open(grant, version, document)?;
+        Ok(poster(document).map(|file| self.link(grant.asset(), version, &file, &signed)))
+    }
+
+    fn open(
+        &self,
+        grant: Grant<'_>,
+        version: &Version,
+        document: &AssetDocument,
+    ) -> Result<Arc<Signed>, EdgeError> {
+        let config::Playback { min_ttl_s, pause_allowance_s } = self.settings;
+        let ttl_s = ttl_s(min_ttl_s, pause_allowance_s, document.duration_ms);
+        let expires_at = expires_at(self.clock.now(), ttl_s);
+        self.signer.open(grant, version, expires_at).map_err(EdgeError::internal)
+    }
+
+    fn link(&self, asset: &AssetId, version: &Version, file: &PublishedFile, signed: &Signed) -> String {
+        format!("{}?{}", self.signer.cdn().file(asset, version, file), signed.query())
+    }
+}
+
+/// The JPEG, which everything shows, of the width nearest to a player's.
+fn poster(document: &AssetDocument) -> Option<PublishedFile> {
+    let nearest = document.posters.iter().min_by_key(|poster| poster.width.abs_diff(POSTER_WIDTH))?;
+    PublishedFile::parse(&nearest.jpeg)
+}

@@ -1,0 +1,11 @@
+//! The edge as a client sees it: over a real listener, with an S3 and a key server in this process.
+
+mod support;
+
+mod cli;
+mod limits;
+mod manifest;
+mod pages;
+mod playback;
+mod signatures;
+mod tokens;

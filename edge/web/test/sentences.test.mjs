@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { forBrokenPlayback, forFailedAsset, forProblem } from "../sentences.js";
+
+test("each refusal has its own words", () => {
+  const headline = (status) => forProblem({ status }).headline;
+  assert.equal(headline(0), "No connection");
+  assert.equal(headline(401), "Your sign-in has ended");
+  assert.equal(headline(403), "Not included");
+  assert.equal(headline(404), "Not published yet");
+  assert.equal(headline(429), "One moment");
+  assert.equal(headline(503), "FloDrama has a problem");
+});
+
+test("trying again is offered where it can help", () => {
+  assert.equal(forProblem({ status: 403 }).retry, false);
+  for (const status of [0, 401, 404, 429, 500]) assert.equal(forProblem({ status }).retry, true, `${status}`);
+});
+
+test("an unforeseen refusal says what the edge said, as a sentence", () => {
+  assert.equal(
+    forProblem({ status: 400, detail: "the asset name is too long" }).text,
+    "The asset name is too long.",
+  );
+  assert.equal(
+    forProblem({ status: 418, code: "bad-request" }).text,
+    "The request was refused (bad-request).",
+  );
+});
+
+test("a failed asset gives its reason as it was written", () => {
+  assert.equal(forFailedAsset("the file has no moving picture").text, "The file has no moving picture.");
+  assert.equal(forFailedAsset(null).text, "No reason was given.");
+});
+
+test("broken playback is told apart", () => {
+  const headlines = new Set(["network", "media", "other"].map((kind) => forBrokenPlayback(kind).headline));
+  assert.equal(headlines.size, 3);
+});

@@ -1,0 +1,329 @@
+//! The composition root: settings become clients, messages become jobs, jobs become publications.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use flodrama_asset::document::{Failure, JobState, Pointer, Progress};
+use flodrama_asset::{AssetId, JobFile, ObjectKey, SourceRef, Version};
+use flodrama_store::{Condition, Put, Store};
+use time::OffsetDateTime;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::error::{JobError, Result};
+use crate::failure::{Action, action};
+use crate::intake::{Held, Queue, event};
+use crate::job::status::Status;
+use crate::job::{Job, Ledger};
+use crate::plan::{FAMILY, Preset};
+use crate::publish::{self, Standing};
+
+/// How often `progress.json` is written at most.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// Wait after the queue failed, so that an outage is not a busy loop.
+const QUEUE_PAUSE: Duration = Duration::from_secs(5);
+/// A message that is no event comes back after this, until the redrive policy takes it away.
+const BAD_MESSAGE: Duration = Duration::from_secs(30);
+
+/// A worker that is ready to run.
+pub struct App {
+    config: Config,
+    preset: Preset,
+    store: Store,
+    queue: Queue,
+    cloudfront: Option<(aws_sdk_cloudfront::Client, String)>,
+    scratch: PathBuf,
+}
+
+/// How a job ended well.
+enum Ended {
+    /// Published by this run.
+    Published,
+    /// Nothing to do: it is published or known to fail.
+    Before,
+}
+
+impl App {
+    /// Builds a worker from its settings. Asks nothing of the network yet.
+    pub async fn load(config: Config) -> anyhow::Result<App> {
+        let preset = Preset::load(&config.work.preset)?;
+        let scratch =
+            config.work.scratch.clone().unwrap_or_else(|| std::env::temp_dir().join("flodrama-worker"));
+        std::fs::create_dir_all(&scratch)
+            .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", scratch.display()))?;
+        let store = Store::connect(&config.s3.bucket, config.s3.endpoint_url.as_deref()).await;
+        let aws = |endpoint: &Option<String>| {
+            let loader = aws_config::defaults(BehaviorVersion::latest());
+            match endpoint {
+                Some(url) => loader.endpoint_url(url),
+                None => loader,
+            }
+        };
+        let sqs = aws_sdk_sqs::Client::new(&aws(&config.queue.endpoint_url).load().await);
+        let visibility = Duration::from_secs(config.queue.visibility_timeout_s.into());
+        let queue = Queue::new(sqs, config.queue.url.clone(), visibility);
+        let cloudfront = match &config.cloudfront.distribution_id {
+            Some(id) => {
+                let sdk = aws(&config.cloudfront.endpoint_url).load().await;
+                Some((aws_sdk_cloudfront::Client::new(&sdk), id.clone()))
+            }
+            None => None,
+        };
+        Ok(App { config, preset, store, queue, cloudfront, scratch })
+    }
+
+    /// Takes messages until `shutdown`. What is being encoded then is given back to the queue; its commits stay.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let cancel = CancellationToken::new();
+        let work = async {
+            while !cancel.is_cancelled() {
+                let received = tokio::select! {
+                    received = self.queue.receive() => received,
+                    () = cancel.cancelled() => break,
+                };
+                match received {
+                    Ok(Some(held)) => self.take(held, &cancel).await,
+                    Ok(None) => {}
+                    Err(e) => {
+                        tracing::error!(error = %e, "cannot receive");
+                        tokio::select! {
+                            () = tokio::time::sleep(QUEUE_PAUSE) => {}
+                            () = cancel.cancelled() => {}
+                        }
+                    }
+                }
+            }
+        };
+        tokio::join!(work, async {
+            shutdown.await;
+            cancel.cancel();
+        });
+    }
+
+    /// Works on every upload of a message, then acknowledges it or gives it back.
+    async fn take(&self, held: Held, cancel: &CancellationToken) {
+        let uploads = match event::uploads(&held.body) {
+            Ok(uploads) => uploads,
+            Err(e) => {
+                tracing::error!(error = %e, "left to the redrive policy");
+                return log_queue(held.release(BAD_MESSAGE).await);
+            }
+        };
+        let mut retry: Option<Duration> = None;
+        for source in uploads {
+            if let Some(delay) = self.one(&source, cancel).await {
+                retry = Some(retry.map_or(delay, |d| d.max(delay)));
+            }
+        }
+        log_queue(match retry {
+            Some(delay) => held.release(delay).await,
+            None => held.acknowledge().await,
+        });
+    }
+
+    /// Works on one upload; says when to try again, if at all. The only place where a job's end is logged.
+    async fn one(&self, source: &SourceRef, cancel: &CancellationToken) -> Option<Duration> {
+        let Ok(asset) = AssetId::from_upload_key(&source.key) else {
+            tracing::warn!(key = source.key, "no episode: the key names none");
+            return None;
+        };
+        let version = Version::derive(source, &self.preset.to_json(), FAMILY);
+        let error = match self.work(source, &asset, &version, cancel).await {
+            Ok(Ended::Published) => {
+                tracing::info!(%asset, %version, key = source.key, "published");
+                return None;
+            }
+            Ok(Ended::Before) => {
+                tracing::info!(%asset, %version, key = source.key, "nothing to do");
+                return None;
+            }
+            Err(e) => e,
+        };
+        let action = action(error.kind);
+        tracing::error!(%asset, %version, key = source.key, code = %error.kind, ?action,
+            detail = error.detail, "{}", error.message);
+        match action {
+            Action::Retry(delay) => Some(delay),
+            Action::Drop => None,
+            Action::Fail => match self.record(source, &asset, &version, &error).await {
+                Ok(()) => None,
+                // Without its record the failure would be silent: try again.
+                Err(e) => {
+                    tracing::error!(%asset, detail = e.detail, "cannot record the failure");
+                    Some(BAD_MESSAGE)
+                }
+            },
+        }
+    }
+
+    async fn work(
+        &self,
+        source: &SourceRef,
+        asset: &AssetId,
+        version: &Version,
+        cancel: &CancellationToken,
+    ) -> Result<Ended> {
+        if source.bucket != self.store.bucket() {
+            return Err(JobError::internal("intake", format_args!("an event of bucket '{}'", source.bucket)));
+        }
+        let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
+        match publish::standing(pointer.as_ref().map(|(p, _)| p), version, source) {
+            Standing::Open => {}
+            Standing::Published => return Ok(Ended::Before),
+            Standing::Superseded => return Err(publish::superseded()),
+            Standing::NameTaken => return Err(publish::name_taken(asset)),
+        }
+        let failure = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Failure);
+        if self.store.head(&failure).await?.is_some() {
+            return Ok(Ended::Before);
+        }
+
+        let (status, watched) = watch::channel(Status::at("fetch", 0.0));
+        let (stop, stopped) = oneshot::channel();
+        let notes = ProgressNotes { store: &self.store, source, asset, version };
+        let (outcome, ()) = tokio::join!(
+            async {
+                let outcome = self.make(source, asset, version, &status, cancel).await;
+                // Gone only if the writer is: then there is nobody to stop.
+                let _ = stop.send(());
+                outcome
+            },
+            notes.write_while(watched, stopped),
+        );
+        outcome?;
+        notes.write(JobState::Published, &Status::at("done", 100.0), None).await?;
+        Ok(Ended::Published)
+    }
+
+    /// Fetches, makes, publishes.
+    async fn make(
+        &self,
+        source: &SourceRef,
+        asset: &AssetId,
+        version: &Version,
+        status: &watch::Sender<Status>,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let scratch = tempfile::Builder::new()
+            .prefix(&format!("{asset}-{version}-"))
+            .tempdir_in(&self.scratch)
+            .map_err(|e| JobError::io("scratch", &e))?;
+        // A name of ours: nothing of the key reaches a path.
+        let input = scratch.path().join("source");
+        let fetched = |done: u64, total: u64| {
+            status.send_replace(Status::at("fetch", 3.0 * done as f64 / total.max(1) as f64));
+        };
+        tokio::select! {
+            fetched = self.store.download(source, &input, fetched) => fetched?,
+            () = cancel.cancelled() => {
+                let message = "Processing was interrupted and will go on later.";
+                return Err(JobError::new(flodrama_asset::ErrorKind::Cancelled, message));
+            }
+        };
+        let job = Job {
+            input,
+            tree: scratch.path().join("tree"),
+            ledger: Ledger::Bucket(self.store.clone(), asset.clone(), version.clone()),
+            preset: self.preset.clone(),
+            limits: self.config.limits,
+            slots: self.config.work.slots(),
+            children: self
+                .config
+                .work
+                .children(scratch.path())
+                .map_err(|e| JobError::io("own binary", &e))?,
+            upload: Some(source.clone()),
+            fallback_title: crate::title::from_key(&source.key),
+        };
+        let proven = job.run(status, cancel).await?;
+        status.send_replace(Status::at("publish", 97.0));
+        let now = OffsetDateTime::now_utc();
+        publish::publish(&self.store, asset, version, source, &proven, &job.tree, now).await?;
+        if let Some((client, distribution)) = &self.cloudfront
+            && let Err(cause) = publish::invalidate(client, distribution, asset, version).await
+        {
+            tracing::warn!(%asset, cause, "the pointer's invalidation failed; caches keep it until it expires");
+        }
+        Ok(())
+    }
+
+    async fn record(
+        &self,
+        source: &SourceRef,
+        asset: &AssetId,
+        version: &Version,
+        error: &JobError,
+    ) -> Result<()> {
+        let failure = Failure {
+            asset: asset.clone(),
+            version: version.clone(),
+            code: error.kind,
+            message: error.message.clone(),
+            detail: error.detail.clone(),
+            source: source.clone(),
+            failed_at: OffsetDateTime::now_utc(),
+        };
+        let key = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Failure);
+        match self.store.put_json(&key, &failure, Condition::IfAbsent).await? {
+            Put::Written(_) | Put::Refused => {}
+        }
+        let notes = ProgressNotes { store: &self.store, source, asset, version };
+        notes.write(JobState::Failed, &Status::at("done", 0.0), Some(error.message.clone())).await
+    }
+}
+
+fn log_queue(outcome: std::result::Result<(), crate::intake::QueueError>) {
+    // Not fatal: the message comes again, and finds its work done.
+    if let Err(e) = outcome {
+        tracing::warn!(error = %e, "the message will be seen again");
+    }
+}
+
+/// Writes `progress.json`.
+struct ProgressNotes<'a> {
+    store: &'a Store,
+    source: &'a SourceRef,
+    asset: &'a AssetId,
+    version: &'a Version,
+}
+
+impl ProgressNotes<'_> {
+    /// Writes each change, at most once a second, until stopped. Never in the middle of a write, so that no late
+    /// note stands over the last one.
+    async fn write_while(&self, mut status: watch::Receiver<Status>, mut stopped: oneshot::Receiver<()>) {
+        loop {
+            let note = status.borrow_and_update().clone();
+            if let Err(e) = self.write(JobState::Running, &note, None).await {
+                tracing::warn!(asset = %self.asset, detail = e.detail, "cannot write progress");
+            }
+            tokio::select! {
+                _ = &mut stopped => return,
+                () = tokio::time::sleep(PROGRESS_EVERY) => {}
+            }
+            tokio::select! {
+                _ = &mut stopped => return,
+                changed = status.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn write(&self, state: JobState, status: &Status, reason: Option<String>) -> Result<()> {
+        let progress = Progress {
+            asset: self.asset.clone(),
+            version: self.version.clone(),
+            state,
+            stage: status.stage.to_owned(),
+            percent: (status.percent * 10.0).round() / 10.0,
+            reason,
+            source: self.source.clone(),
+            updated_at: OffsetDateTime::now_utc(),
+        };
+        let key = ObjectKey::Job(self.asset.clone(), self.version.clone(), JobFile::Progress);
+        match self.store.put_json(&key, &progress, Condition::Always).await? {
+            Put::Written(_) | Put::Refused => Ok(()),
+        }
+    }
+}

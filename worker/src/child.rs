@@ -1,0 +1,146 @@
+//! Runs media tasks in child processes: no credentials, no environment, the source as a read-only descriptor.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use flodrama_asset::ErrorKind;
+use flodrama_media::MediaError;
+use flodrama_media::child::ARGUMENT;
+use flodrama_media::task::{Event, Output, SegmentWritten, Task};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::error::{JobError, Result};
+
+/// What a child says last is what matters: this much of its standard error is kept.
+const STDERR_KEPT: usize = 4096;
+/// A line longer than this is no event of ours.
+const MAX_EVENT: u64 = 64 << 20;
+
+/// How children are started.
+#[derive(Clone, Debug)]
+pub struct Children {
+    /// The binary, which becomes a media child by its first argument.
+    pub program: PathBuf,
+    /// Folder for task files.
+    pub scratch: PathBuf,
+    /// A child that says nothing for so long is ended.
+    pub stall_after: Duration,
+}
+
+/// What a finished child gave.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The last word.
+    pub output: Output,
+    /// Segments that it wrote, in the order in which it wrote them.
+    pub segments: Vec<SegmentWritten>,
+}
+
+impl Children {
+    /// Runs `task` with `source` as its standard input, if it needs one. `progress` hears how far it is, in the task's
+    /// own units. Dropping the future kills the child.
+    pub async fn run(
+        &self,
+        name: &str,
+        task: &Task,
+        source: Option<&Path>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Finished> {
+        let task_file = self.scratch.join(format!("{name}.task.json"));
+        let json = serde_json::to_vec(task).map_err(|e| JobError::internal("task", e))?;
+        tokio::fs::write(&task_file, json).await.map_err(|e| JobError::io("task file", &e))?;
+        let stdin = match source {
+            Some(path) => Stdio::from(File::open(path).map_err(|e| JobError::io("open source", &e))?),
+            None => Stdio::null(),
+        };
+        let mut child = Command::new(&self.program)
+            .arg(ARGUMENT)
+            .arg(&task_file)
+            .env_clear()
+            .current_dir(&self.scratch)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|e| JobError::io("start media child", &e))?;
+        let stderr = child.stderr.take().map(keep_end);
+        let outcome = self.listen(name, &mut child, &mut progress).await;
+        if outcome.is_err() {
+            // It may have stalled; a dead process is not an error here.
+            let _ = child.start_kill();
+        }
+        let status = child.wait().await.map_err(|e| JobError::io("wait for media child", &e))?;
+        let said = match stderr {
+            Some(task) => task.await.unwrap_or_default(),
+            None => String::new(),
+        };
+        // Left behind only where the worker dies; the scratch folder goes with the job.
+        let _ = tokio::fs::remove_file(&task_file).await;
+        match outcome? {
+            Some(Ok(finished)) => Ok(finished),
+            Some(Err(failure)) => Err(JobError::from(with_stderr(failure, &said))),
+            None => Err(JobError::internal(
+                name,
+                format_args!("the media child ended without a result ({status}): {said}"),
+            )),
+        }
+    }
+
+    /// Reads events until the child's last word; `None` where it ended without one.
+    async fn listen(
+        &self,
+        name: &str,
+        child: &mut Child,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<Option<std::result::Result<Finished, MediaError>>> {
+        let Some(stdout) = child.stdout.take() else {
+            return Err(JobError::internal(name, "no pipe to the media child"));
+        };
+        let mut lines = BufReader::new(stdout.take(MAX_EVENT)).lines();
+        let mut segments = Vec::new();
+        loop {
+            let line = match tokio::time::timeout(self.stall_after, lines.next_line()).await {
+                Ok(line) => line.map_err(|e| JobError::io("read media child", &e))?,
+                Err(_) => {
+                    let message = "Processing stopped making progress and was ended.";
+                    return Err(JobError::new(ErrorKind::Stalled, message)
+                        .detail(format_args!("{name}: silent for {} s", self.stall_after.as_secs())));
+                }
+            };
+            let Some(line) = line else { return Ok(None) };
+            match serde_json::from_str(&line).map_err(|e| JobError::internal(name, e))? {
+                Event::Progress(done) => progress(done),
+                Event::Segment(segment) => segments.push(segment),
+                Event::Done(output) => return Ok(Some(Ok(Finished { output: *output, segments }))),
+                Event::Failed(e) => return Ok(Some(Err(e))),
+            }
+        }
+    }
+}
+
+/// Drains a child's standard error, so that it never blocks on it, and keeps the end.
+fn keep_end(mut stderr: tokio::process::ChildStderr) -> tokio::task::JoinHandle<String> {
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        let mut buffer = [0; 1024];
+        while let Ok(n @ 1..) = stderr.read(&mut buffer).await {
+            kept.extend_from_slice(&buffer[..n]);
+            if kept.len() > 2 * STDERR_KEPT {
+                kept.drain(..kept.len() - STDERR_KEPT);
+            }
+        }
+        let start = kept.len().saturating_sub(STDERR_KEPT);
+        String::from_utf8_lossy(&kept[start..]).trim().to_owned()
+    })
+}
+
+fn with_stderr(mut failure: MediaError, said: &str) -> MediaError {
+    if !said.is_empty() {
+        failure.detail = format!("{}; libav: {said}", failure.detail);
+    }
+    failure
+}

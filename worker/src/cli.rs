@@ -1,0 +1,169 @@
+//! Commands: `run`, `transcode`, `probe`, `plan`, `encoders`. Exit codes: 0 done, 1 the work failed, 2 wrong usage.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use flodrama_media::child;
+
+use crate::app::App;
+use crate::config::{Config, Log, LogFormat};
+use crate::error::JobError;
+
+mod inspect;
+mod transcode;
+
+#[derive(Parser)]
+#[command(name = "flodrama-worker", version, about = "Turns uploaded episodes into published HLS.")]
+struct Cli {
+    /// Settings file; every field can be set by FLODRAMA_<SECTION>__<FIELD> as well.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take jobs from the queue until stopped.
+    Run {
+        /// Print the effective settings and end.
+        #[arg(long)]
+        print_config: bool,
+    },
+    /// Make the published tree of a local file in a folder. Needs no AWS.
+    Transcode {
+        /// The video.
+        input: PathBuf,
+        /// Folder that receives the tree; created if needed.
+        out_dir: PathBuf,
+        #[command(flatten)]
+        preset: PresetArg,
+        /// Media children at a time [default: one for each core].
+        #[arg(long, value_name = "N")]
+        jobs: Option<std::num::NonZeroUsize>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say what a file is.
+    Probe {
+        /// The video.
+        input: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say what would be done with a file, and why.
+    Plan {
+        /// The video.
+        input: PathBuf,
+        #[command(flatten)]
+        preset: PresetArg,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Try every encoder for real at 1080p.
+    Encoders {
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Args)]
+struct PresetArg {
+    /// Name of a shipped preset, or a .toml file.
+    #[arg(long, default_value = crate::plan::preset::DEFAULT, value_name = "NAME|FILE")]
+    preset: String,
+}
+
+#[derive(Args)]
+struct Json {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    if let Some(code) = media_child() {
+        return code;
+    }
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(&format!("cannot start: {e}"), ""),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => match e.downcast_ref::<JobError>() {
+            Some(job) => fail(&job.message, &job.detail),
+            None => fail(&e.to_string(), ""),
+        },
+    }
+}
+
+/// Where this process was started as a media child: runs it and gives its exit code. Every binary that runs the
+/// worker calls this before anything else.
+pub fn media_child() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    if args.next()? != child::ARGUMENT {
+        return None;
+    }
+    let task = args.next().unwrap_or_default();
+    Some(ExitCode::from(child::main(Path::new(&task)) as u8))
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Run { print_config } => {
+            let config = Config::load(cli.config.as_deref())?;
+            if print_config {
+                print!("{}", toml::to_string(&config)?);
+                return Ok(());
+            }
+            log(&config.log)?;
+            let app = App::load(config).await?;
+            tracing::info!("waiting for uploads");
+            app.run(stop_signal()).await;
+            Ok(())
+        }
+        Command::Transcode { input, out_dir, preset, jobs, json } => {
+            transcode::run(&input, &out_dir, &preset.preset, jobs.map(usize::from), json.json).await
+        }
+        Command::Probe { input, json } => inspect::probe(&input, json.json).await,
+        Command::Plan { input, preset, json } => inspect::plan(&input, &preset.preset, json.json).await,
+        Command::Encoders { json } => inspect::encoders(json.json).await,
+    }
+}
+
+fn log(log: &Log) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.level)?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}
+
+/// Ends with SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        // Without the handler, Ctrl-C still works.
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+fn fail(message: &str, detail: &str) -> ExitCode {
+    eprintln!("{message}");
+    if !detail.is_empty() {
+        eprintln!("  {detail}");
+    }
+    ExitCode::FAILURE
+}

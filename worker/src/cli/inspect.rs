@@ -1,0 +1,111 @@
+//! `probe`, `plan`, `encoders`: say, and change nothing.
+
+use std::path::Path;
+
+use flodrama_media::SourceInfo;
+use flodrama_media::task::{Output, Task};
+
+use crate::child::Children;
+use crate::config::{Work, limits};
+use crate::error::JobError;
+use crate::job;
+use crate::plan::{self, Preset};
+
+/// Hardware first, as they would be chosen.
+const CANDIDATES: [&str; 4] = ["h264_nvenc", "h264_vaapi", "h264_qsv", "libx264"];
+
+pub async fn probe(input: &Path, json: bool) -> anyhow::Result<()> {
+    let source = source(input).await?;
+    if json {
+        println!("{}", serde_json::to_string(&source)?);
+        return Ok(());
+    }
+    let video = &source.video;
+    let seconds = (video.end_pts - video.pts[0]) as f64 * video.time_base.as_f64();
+    println!("{}, {} bytes, {seconds:.3} s", source.container, source.bytes);
+    println!(
+        "  video   stream {}: {} {}×{} {}, {} frames, {} keyframes{}{}",
+        video.stream,
+        video.codec,
+        video.width,
+        video.height,
+        video.pixel_format,
+        video.pts.len(),
+        video.keyframes.len(),
+        if video.rotation == 0 { String::new() } else { format!(", turned by {}°", video.rotation) },
+        if video.interlaced { ", interlaced" } else { "" },
+    );
+    let colour = &video.colour;
+    println!("          colours {}/{}/{}", colour.primaries, colour.transfer, colour.matrix);
+    for a in &source.audio {
+        let language = a.language.as_deref().unwrap_or("no language");
+        println!(
+            "  audio   stream {}: {} {} channels {} Hz, {language}",
+            a.stream, a.codec, a.channels, a.sample_rate
+        );
+    }
+    for s in &source.subtitles {
+        println!(
+            "  subs    stream {}: {}, {}",
+            s.stream,
+            s.codec,
+            s.language.as_deref().unwrap_or("no language")
+        );
+    }
+    Ok(())
+}
+
+pub async fn plan(input: &Path, preset: &str, json: bool) -> anyhow::Result<()> {
+    let preset = Preset::load(preset)?;
+    let plan = plan::plan(&source(input).await?, &preset);
+    if json {
+        println!("{}", serde_json::to_string(&plan)?);
+    } else {
+        print!("{plan}");
+    }
+    Ok(())
+}
+
+pub async fn encoders(json: bool) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let task = Task::TryEncoders(CANDIDATES.map(str::to_owned).to_vec());
+    let children = children(scratch.path())?;
+    let Output::Encoders(trials) = children.run("encoders", &task, None, |_| {}).await?.output else {
+        anyhow::bail!("the media child gave an unexpected answer");
+    };
+    if json {
+        println!("{}", serde_json::to_string(&trials)?);
+        return Ok(());
+    }
+    for trial in trials {
+        println!(
+            "{:12} {:14} {}",
+            trial.name,
+            if trial.works { "works" } else { "does not work" },
+            trial.reason
+        );
+    }
+    Ok(())
+}
+
+async fn source(input: &Path) -> anyhow::Result<SourceInfo> {
+    readable(input)?;
+    let scratch = tempfile::tempdir()?;
+    Ok(job::probe(&children(scratch.path())?, input, &limits()).await?)
+}
+
+/// A missing file is the user's to mend, not a fault of ours.
+pub fn readable(input: &Path) -> Result<(), JobError> {
+    use flodrama_asset::ErrorKind;
+    let refuse = |why: String| JobError::new(ErrorKind::BadRequest, format!("{}: {why}", input.display()));
+    match std::fs::File::open(input).and_then(|f| f.metadata()) {
+        Ok(file) if file.is_file() => Ok(()),
+        Ok(_) => Err(refuse("this is not a file.".into())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(refuse("there is no such file.".into())),
+        Err(e) => Err(refuse(format!("the file cannot be read: {e}."))),
+    }
+}
+
+pub fn children(scratch: &Path) -> Result<Children, JobError> {
+    Work::default().children(scratch).map_err(|e| JobError::io("own binary", &e))
+}

@@ -1,0 +1,135 @@
+//! `transcode`: the published tree of a local file, in a folder.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use flodrama_asset::{ErrorKind, SourceRef, Version};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::inspect::{children, readable};
+use crate::config::{Work, limits};
+use crate::error::JobError;
+use crate::job::status::Status;
+use crate::job::{Job, Ledger, Proven};
+use crate::plan::{FAMILY, Preset};
+
+pub async fn run(
+    input: &Path,
+    out_dir: &Path,
+    preset: &str,
+    jobs: Option<usize>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let preset = Preset::load(preset)?;
+    readable(input)?;
+    let work = work_folder(input, out_dir, &preset)?;
+    std::fs::create_dir_all(&work).map_err(|e| JobError::io("output folder", &e))?;
+    let job = Job {
+        input: input.to_owned(),
+        tree: out_dir.to_owned(),
+        ledger: Ledger::Folder(work.clone()),
+        preset,
+        limits: limits(),
+        slots: jobs.unwrap_or_else(|| Work::default().slots()),
+        children: children(&work)?,
+        upload: None,
+        fallback_title: crate::title::from_key(&input.to_string_lossy()),
+    };
+    let (sender, receiver) = watch::channel(Status::at("probe", 0.0));
+    let cancel = CancellationToken::new();
+    let (outcome, ()) = tokio::join!(
+        async {
+            let outcome = tokio::select! {
+                outcome = job.run(&sender, &cancel) => outcome,
+                () = super::stop_signal() => {
+                    let message = "Interrupted. The same command goes on where this one ended.";
+                    Err(JobError::new(ErrorKind::Cancelled, message))
+                }
+            };
+            drop(sender);
+            outcome
+        },
+        show(receiver, json),
+    );
+    let proven = outcome?;
+    std::fs::remove_dir_all(&work).map_err(|e| JobError::io("work folder", &e))?;
+    say_done(&proven, out_dir, json)
+}
+
+/// Where commits are kept until the tree is complete: named for the very content and preset, so that an interrupted
+/// run of another source is never taken for one of this.
+fn work_folder(input: &Path, out_dir: &Path, preset: &Preset) -> Result<PathBuf, JobError> {
+    let file = std::fs::metadata(input).map_err(|e| JobError::io("input", &e))?;
+    let modified = file.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+    let source = SourceRef {
+        bucket: String::new(),
+        key: input.to_string_lossy().into_owned(),
+        etag: format!("{}-{}", file.len(), modified.unwrap_or_default().as_nanos()),
+        version_id: None,
+        sequencer: None,
+    };
+    let version = Version::derive(&source, &preset.to_json(), FAMILY);
+    let work = out_dir.join(format!(".{version}"));
+    let is_empty = std::fs::read_dir(out_dir).map_or(true, |mut entries| entries.next().is_none());
+    if !is_empty && !work.exists() {
+        let message = format!("{}: the folder is not empty; name a new one.", out_dir.display());
+        return Err(JobError::new(ErrorKind::BadRequest, message));
+    }
+    Ok(work)
+}
+
+/// A bar on a terminal, JSON lines where asked, a line for each stage elsewhere.
+async fn show(mut status: watch::Receiver<Status>, json: bool) {
+    let bar = (!json && std::io::stderr().is_terminal()).then(|| {
+        let style = ProgressStyle::with_template("{msg:8} [{wide_bar}] {percent:>3}% {prefix}");
+        ProgressBar::new(1000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    });
+    let mut last_stage = "";
+    loop {
+        let now = status.borrow_and_update().clone();
+        match &bar {
+            Some(bar) => {
+                bar.set_message(now.stage);
+                bar.set_prefix(pace(&now));
+                bar.set_position((now.percent * 10.0) as u64);
+            }
+            None if json => println!("{}", serde_json::json!({ "progress": now })),
+            None if now.stage != last_stage => eprintln!("{}", now.stage),
+            None => {}
+        }
+        last_stage = now.stage;
+        if status.changed().await.is_err() {
+            break;
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
+
+fn pace(status: &Status) -> String {
+    match (status.speed, status.eta_s) {
+        (Some(speed), Some(eta_s)) => format!("{speed:.1}× real time, {eta_s:.0} s left"),
+        _ => String::new(),
+    }
+}
+
+fn say_done(proven: &Proven, out_dir: &Path, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::json!({ "done": { "asset": proven.asset, "proof": proven.proof } }));
+        return Ok(());
+    }
+    let main = out_dir.join("main.m3u8");
+    println!(
+        "{} ({} renditions, {:.2} s)",
+        main.display(),
+        proven.proof.renditions,
+        proven.plan.duration_s()
+    );
+    for should in &proven.proof.shoulds {
+        println!("  should: {should}");
+    }
+    Ok(())
+}

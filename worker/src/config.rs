@@ -1,0 +1,233 @@
+//! The worker's settings: one TOML file, every field settable by `FLODRAMA_<SECTION>__<FIELD>`. Read here only.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flodrama_media::task::Limits;
+use serde::{Deserialize, Serialize};
+
+/// All settings. `docs/CONFIG.md` documents every field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The bucket.
+    pub s3: S3,
+    /// The queue with the bucket's events.
+    pub queue: Queue,
+    /// How work is done.
+    #[serde(default)]
+    pub work: Work,
+    /// What a source may be at most.
+    #[serde(default = "limits")]
+    pub limits: Limits,
+    /// The distribution in front of the bucket.
+    #[serde(default)]
+    pub cloudfront: CloudFront,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// The bucket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// Bucket name.
+    pub bucket: String,
+    /// Endpoint in place of AWS's own.
+    #[serde(default)]
+    pub endpoint_url: Option<String>,
+}
+
+/// The queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Queue URL.
+    pub url: String,
+    /// Endpoint in place of AWS's own.
+    #[serde(default)]
+    pub endpoint_url: Option<String>,
+    /// Seconds that a received message stays hidden; a heartbeat renews it at a third of this.
+    #[serde(default = "visibility_timeout_s")]
+    pub visibility_timeout_s: u32,
+}
+
+/// How work is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Work {
+    /// Folder for sources and trees at work; the system's temporary folder where none is given.
+    pub scratch: Option<PathBuf>,
+    /// Media children at a time; as many as there are cores where none is given.
+    pub jobs: Option<usize>,
+    /// Preset name or file.
+    pub preset: String,
+    /// Seconds of silence after which a media child is ended.
+    pub stall_after_s: u64,
+    /// The binary that is started as media child; this very binary where none is given.
+    pub child: Option<PathBuf>,
+}
+
+/// The distribution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CloudFront {
+    /// Distribution whose cached pointers are invalidated after a publication; none are where it is not given.
+    pub distribution_id: Option<String>,
+    /// Endpoint in place of AWS's own.
+    pub endpoint_url: Option<String>,
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// Least level, or a filter in `tracing`'s syntax.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        let preset = crate::plan::preset::DEFAULT.to_owned();
+        Work { scratch: None, jobs: None, preset, stall_after_s: 300, child: None }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// An 8K frame, twelve hours, a hundred tracks.
+pub fn limits() -> Limits {
+    Limits { max_pixels: 7680 * 4320, max_duration_s: 12.0 * 3600.0, max_streams: 100 }
+}
+
+fn visibility_timeout_s() -> u32 {
+    120
+}
+
+/// A setting is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the settings in {0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// The settings do not hold.
+    #[error("the worker's settings are not valid: {0}")]
+    Invalid(String),
+}
+
+impl Config {
+    /// Reads the file, if one is named, and the environment over it.
+    pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Read(path.to_owned(), e))?,
+            None => String::new(),
+        };
+        Config::parse(&text, std::env::vars())
+    }
+
+    fn parse(text: &str, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+        let invalid = |e: &dyn std::fmt::Display| ConfigError::Invalid(e.to_string());
+        let mut table: toml::Table = text.parse().map_err(|e| invalid(&e))?;
+        for (name, value) in env {
+            let Some((section, field)) = name.strip_prefix("FLODRAMA_").and_then(|n| n.split_once("__"))
+            else {
+                continue;
+            };
+            let section = table.entry(section.to_lowercase()).or_insert_with(|| toml::Table::new().into());
+            let Some(section) = section.as_table_mut() else { continue };
+            // Numbers and booleans are written bare in TOML; anything else is text.
+            let value = match value.parse::<toml::Value>() {
+                Ok(v @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_))) => v,
+                _ => toml::Value::String(value),
+            };
+            section.insert(field.to_lowercase(), value);
+        }
+        let config: Config = table.try_into().map_err(|e| invalid(&e))?;
+        if !(10..=43_200).contains(&config.queue.visibility_timeout_s) {
+            return Err(invalid(&"queue.visibility_timeout_s is 10 to 43200"));
+        }
+        if config.work.jobs == Some(0) || config.work.stall_after_s == 0 {
+            return Err(invalid(&"work.jobs and work.stall_after_s start at 1"));
+        }
+        Ok(config)
+    }
+}
+
+impl Work {
+    /// Children at a time.
+    pub fn slots(&self) -> usize {
+        self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// How children are started, with task files in `scratch`.
+    pub fn children(&self, scratch: &Path) -> std::io::Result<crate::child::Children> {
+        let program = match &self.child {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()?,
+        };
+        let stall_after = Duration::from_secs(self.stall_after_s);
+        Ok(crate::child::Children { program, scratch: scratch.to_owned(), stall_after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "[s3]\nbucket = 'b'\n[queue]\nurl = 'http://127.0.0.1/q'\n";
+
+    fn parse(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::parse(text, env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file() {
+        let env = [("FLODRAMA_WORK__JOBS", "3"), ("FLODRAMA_S3__BUCKET", "other"), ("PATH", "/bin")];
+        let config = parse(MINIMAL, &env).expect("config");
+        assert_eq!((config.work.jobs, config.s3.bucket.as_str()), (Some(3), "other"));
+    }
+
+    #[test]
+    fn nothing_is_guessed() {
+        assert!(parse("", &[]).is_err(), "no bucket");
+        assert!(parse(&format!("{MINIMAL}[work]\njosb = 3\n"), &[]).is_err(), "unknown field");
+        assert!(parse(MINIMAL, &[("FLODRAMA_WORK__JOBS", "0")]).is_err());
+        assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__VISIBILITY_TIMEOUT_S", "43201")]).is_err());
+    }
+
+    #[test]
+    fn every_field_is_documented() {
+        let docs = include_str!("../../docs/CONFIG.md");
+        let mut config = parse(MINIMAL, &[]).expect("config");
+        config.work.scratch = Some("s".into());
+        config.work.child = Some("c".into());
+        config.work.jobs = Some(1);
+        let endpoint = Some("e".to_owned());
+        (config.s3.endpoint_url, config.queue.endpoint_url) = (endpoint.clone(), endpoint.clone());
+        config.cloudfront = CloudFront { distribution_id: endpoint.clone(), endpoint_url: endpoint };
+        let table: toml::Table = toml::to_string(&config).expect("toml").parse().expect("table");
+        for (section, fields) in table {
+            for field in fields.as_table().expect("section").keys() {
+                let name = format!("FLODRAMA_{}__{}", section.to_uppercase(), field.to_uppercase());
+                assert!(docs.contains(&name), "docs/CONFIG.md does not have {name}");
+            }
+        }
+    }
+}

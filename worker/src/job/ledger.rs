@@ -1,0 +1,165 @@
+//! What is finished, and where finished files go. A commit is written once, after the files it speaks of.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use flodrama_asset::{AssetId, JobFile, ObjectKey, PublishedFile, TrackFile, Version};
+use flodrama_media::task::{Output, SegmentWritten, StillsWritten, Written};
+use flodrama_store::{Condition, Put, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::child::Finished;
+use crate::error::{JobError, Result};
+
+/// The record of a finished task. The same task always gives the same record, but for the CPU time that it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Commit {
+    /// What the task gave.
+    pub result: TaskResult,
+    /// Segments that it wrote.
+    pub segments: Vec<SegmentWritten>,
+}
+
+/// What a committed task gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskResult {
+    /// Of a chunk or an audio track.
+    Written(Written),
+    /// Of the stills.
+    Stills(StillsWritten),
+}
+
+impl Commit {
+    /// The record of what a child gave.
+    pub fn of(finished: Finished) -> Result<Commit> {
+        let result = match finished.output {
+            Output::Written(written) => TaskResult::Written(written),
+            Output::Stills(stills) => TaskResult::Stills(stills),
+            other => return Err(JobError::internal("commit", format_args!("unexpected answer {other:?}"))),
+        };
+        Ok(Commit { result, segments: finished.segments })
+    }
+
+    /// Paths below the tree of all files that the task wrote.
+    pub fn files(&self) -> Vec<String> {
+        let segments = self.segments.iter().map(|s| s.path.clone());
+        match &self.result {
+            TaskResult::Written(written) => {
+                // The first segments come with the initialisation section.
+                let begins = |track: &str| self.segments.iter().any(|s| s.track == track && s.number == 1);
+                let tracks = written.tracks.iter().filter(|t| begins(&t.track));
+                segments.chain(tracks.map(|t| format!("{}/{}", t.track, TrackFile::Init))).collect()
+            }
+            TaskResult::Stills(stills) => {
+                segments.chain(stills.files.iter().map(|(f, _)| f.clone())).collect()
+            }
+        }
+    }
+}
+
+/// Where commits and finished files are kept.
+#[derive(Clone, Debug)]
+pub enum Ledger {
+    /// In a folder: commits in `commits/`, files stay in the tree.
+    Folder(PathBuf),
+    /// In the bucket: files at their final keys, then the commit, once (`If-None-Match: *`).
+    Bucket(Store, AssetId, Version),
+}
+
+impl Ledger {
+    /// Everything committed so far, by task name.
+    pub async fn commits(&self) -> Result<BTreeMap<String, Commit>> {
+        let mut commits = BTreeMap::new();
+        match self {
+            Ledger::Folder(folder) => {
+                let folder = folder.join("commits");
+                let Ok(mut entries) = tokio::fs::read_dir(&folder).await else { return Ok(commits) };
+                while let Some(entry) = entries.next_entry().await.map_err(|e| JobError::io("commits", &e))? {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    let Some(task) = name.strip_suffix(".json") else { continue };
+                    let json = tokio::fs::read(entry.path()).await.map_err(|e| JobError::io("commit", &e))?;
+                    let commit =
+                        serde_json::from_slice(&json).map_err(|e| JobError::internal("commit", e))?;
+                    commits.insert(task.to_owned(), commit);
+                }
+            }
+            Ledger::Bucket(store, asset, version) => {
+                let prefix = format!("jobs/{asset}/{version}/commits/");
+                for object in store.list(&prefix).await? {
+                    let Some(task) = object.key.strip_prefix(&prefix).and_then(|n| n.strip_suffix(".json"))
+                    else {
+                        continue;
+                    };
+                    let key = self.commit_key(asset, version, task);
+                    if let Some((commit, _)) = store.get_json(&key).await? {
+                        commits.insert(task.to_owned(), commit);
+                    }
+                }
+            }
+        }
+        Ok(commits)
+    }
+
+    /// Keeps a finished task: its files first, then the record.
+    pub async fn commit(&self, task: &str, commit: &Commit, tree: &Path) -> Result<()> {
+        match self {
+            Ledger::Folder(folder) => {
+                let folder = folder.join("commits");
+                tokio::fs::create_dir_all(&folder).await.map_err(|e| JobError::io("commits", &e))?;
+                let json = serde_json::to_vec(commit).map_err(|e| JobError::internal("commit", e))?;
+                // A name appears only once its content is whole.
+                let temporary = folder.join(format!("{task}.tmp"));
+                tokio::fs::write(&temporary, json).await.map_err(|e| JobError::io("commit", &e))?;
+                let path = folder.join(format!("{task}.json"));
+                tokio::fs::rename(&temporary, path).await.map_err(|e| JobError::io("commit", &e))
+            }
+            Ledger::Bucket(store, asset, version) => {
+                for path in commit.files() {
+                    let key = published(asset, version, &path)?;
+                    store.put_file(&key, &tree.join(&path)).await?;
+                }
+                let key = self.commit_key(asset, version, task);
+                match store.put_json(&key, commit, Condition::IfAbsent).await? {
+                    // Refused: another worker did the same work. Same input, same keys, same bytes.
+                    Put::Written(_) | Put::Refused => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Brings the files of a commit into `tree` where they are missing, as on another machine than the one that
+    /// wrote them.
+    pub async fn restore(&self, commit: &Commit, tree: &Path) -> Result<()> {
+        for path in commit.files() {
+            let local = tree.join(&path);
+            if tokio::fs::try_exists(&local).await.map_err(|e| JobError::io("tree", &e))? {
+                continue;
+            }
+            let Ledger::Bucket(store, asset, version) = self else {
+                return Err(JobError::internal("restore", format_args!("{path} was committed and is gone")));
+            };
+            let key = published(asset, version, &path)?;
+            let object = store.get(&key).await?;
+            let object =
+                object.ok_or_else(|| JobError::internal("restore", format_args!("{key} is gone")))?;
+            if let Some(folder) = local.parent() {
+                tokio::fs::create_dir_all(folder).await.map_err(|e| JobError::io("tree", &e))?;
+            }
+            tokio::fs::write(&local, &object.bytes).await.map_err(|e| JobError::io("tree", &e))?;
+        }
+        Ok(())
+    }
+
+    fn commit_key(&self, asset: &AssetId, version: &Version, task: &str) -> ObjectKey {
+        ObjectKey::Job(asset.clone(), version.clone(), JobFile::Commit(task.to_owned()))
+    }
+}
+
+/// The key of a file of the tree; every file that a job writes is one of the layout's.
+pub fn published(asset: &AssetId, version: &Version, path: &str) -> Result<ObjectKey> {
+    let file = PublishedFile::parse(path).ok_or_else(|| {
+        JobError::internal("layout", format_args!("{path} is no file of the published tree"))
+    })?;
+    Ok(ObjectKey::Published(asset.clone(), version.clone(), file))
+}

@@ -1,0 +1,162 @@
+//! The story of one job, top to bottom: probe, plan, encode, package, prove. Publishing is the caller's next step.
+
+mod ledger;
+mod package;
+mod proof;
+mod report;
+pub mod status;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use flodrama_asset::document::AssetDocument;
+use flodrama_asset::{ErrorKind, PublishedFile, SourceRef};
+use flodrama_media::SourceInfo;
+use flodrama_media::task::{Limits, Output, Task};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use ledger::{Commit, Ledger, published};
+pub use proof::Proof;
+use status::{Encoding, Sender, Status};
+
+use crate::child::Children;
+use crate::error::{JobError, Result};
+use crate::plan::{Plan, Preset, plan};
+
+/// Everything that a job needs.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The source, on this machine.
+    pub input: PathBuf,
+    /// Folder that receives the published tree.
+    pub tree: PathBuf,
+    /// What is finished, and where finished files go.
+    pub ledger: Ledger,
+    /// The preset.
+    pub preset: Preset,
+    /// What a source may be at most.
+    pub limits: Limits,
+    /// Children at a time.
+    pub slots: usize,
+    /// How children are started.
+    pub children: Children,
+    /// The upload, if it was one.
+    pub upload: Option<SourceRef>,
+    /// Title where the file has none.
+    pub fallback_title: String,
+}
+
+/// A proven tree: everything is in place but the texts of `files`, which are in the tree and not yet in the bucket.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// The plan that was executed.
+    pub plan: Plan,
+    /// `asset.json`.
+    pub asset: AssetDocument,
+    /// Paths below the tree that remain to be published: playlists, documents.
+    pub files: Vec<String>,
+    /// What was checked.
+    pub proof: Proof,
+}
+
+impl Job {
+    /// Runs the job. Cancelling ends it within a moment; what was committed stays committed.
+    pub async fn run(&self, status: &Sender, cancel: &CancellationToken) -> Result<Proven> {
+        tokio::select! {
+            outcome = self.story(status) => outcome,
+            () = cancel.cancelled() => {
+                Err(JobError::new(ErrorKind::Cancelled, "Processing was interrupted and will go on later."))
+            }
+        }
+    }
+
+    async fn story(&self, status: &Sender) -> Result<Proven> {
+        tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
+        status.send_replace(Status::at("probe", 3.0));
+        let source = probe(&self.children, &self.input, &self.limits).await?;
+        let plan = plan(&source, &self.preset);
+        let commits = self.encode(&source, &plan, status).await?;
+
+        status.send_replace(Status::at("package", 92.0));
+        for commit in commits.values() {
+            self.ledger.restore(commit, &self.tree).await?;
+        }
+        let renditions = package::Renditions::join(&plan, &commits)?;
+        let title = source.title.as_deref().unwrap_or(&self.fallback_title);
+        let package = package::package(&plan, &renditions, title)?;
+
+        status.send_replace(Status::at("proof", 94.0));
+        let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
+        let report =
+            report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions.stills, &proof);
+        let report = serde_json::to_string_pretty(&report).map_err(|e| JobError::internal("report", e))?;
+        let mut files = Vec::new();
+        for (path, text) in package.files.iter().chain([(&PublishedFile::Report.to_string(), &report)]) {
+            write(&self.tree, path, text).await?;
+            files.push(path.clone());
+        }
+        Ok(Proven { plan, asset: package.asset, files, proof })
+    }
+
+    /// Runs every task of the plan that is not committed yet, `slots` at a time.
+    async fn encode(
+        &self,
+        source: &SourceInfo,
+        plan: &Plan,
+        status: &Sender,
+    ) -> Result<std::collections::BTreeMap<String, Commit>> {
+        let mut commits = self.ledger.commits().await?;
+        let tasks = plan.tasks(source, &self.tree, &self.limits);
+        // Names of the plan only: a ledger may hold nothing else.
+        commits.retain(|name, _| tasks.iter().any(|t| t.name == *name));
+        let (done, open): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|t| commits.contains_key(&t.name));
+        let before = done.iter().map(|t| t.frames).sum();
+        let encoding = Encoding::new(status.clone(), plan.frames, before, plan.cadence.rate.as_f64());
+        let encoding = Arc::new(Mutex::new(encoding));
+
+        let mut open = open.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < self.slots
+                && let Some(task) = open.next()
+            {
+                let (job, encoding) = (self.clone(), encoding.clone());
+                running.spawn(async move {
+                    let heard = |done: u64| {
+                        if matches!(task.task, Task::Chunk(_)) {
+                            encoding.lock().expect("no holder panics").chunk(&task.name, done);
+                        }
+                    };
+                    let finished = job.children.run(&task.name, &task.task, Some(&job.input), heard).await?;
+                    let commit = Commit::of(finished)?;
+                    job.ledger.commit(&task.name, &commit, &job.tree).await?;
+                    Ok::<_, JobError>((task, commit))
+                });
+            }
+            // Dropping the set on an error ends the other children.
+            let Some(finished) = running.join_next().await else { return Ok(commits) };
+            let (task, commit) = finished.map_err(|e| JobError::internal("task", e))??;
+            if task.frames > 0 {
+                encoding.lock().expect("no holder panics").chunk(&task.name, task.frames);
+            }
+            commits.insert(task.name, commit);
+        }
+    }
+}
+
+/// Says what a file is.
+pub async fn probe(children: &Children, input: &Path, limits: &Limits) -> Result<SourceInfo> {
+    match children.run("probe", &Task::Probe(*limits), Some(input), |_| {}).await?.output {
+        Output::Source(source) => Ok(source),
+        other => Err(JobError::internal("probe", format_args!("unexpected answer {other:?}"))),
+    }
+}
+
+async fn write(tree: &Path, path: &str, text: &str) -> Result<()> {
+    let path = tree.join(path);
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder).await.map_err(|e| JobError::io("tree", &e))?;
+    }
+    tokio::fs::write(&path, text).await.map_err(|e| JobError::io("tree", &e))
+}

@@ -1,0 +1,114 @@
+//! Proof before publish: what was written is read again, and nothing that fails is published.
+
+use std::path::Path;
+
+use flodrama_asset::ErrorKind;
+use flodrama_hls::check::{self, MemoryTree};
+use flodrama_media::task::{Output, Task, Verified, VerifyTask};
+use serde::{Deserialize, Serialize};
+
+use super::package::{Package, Renditions};
+use crate::child::Children;
+use crate::error::{JobError, Result};
+use crate::plan::Plan;
+
+/// What was checked, for the report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Renditions that were demuxed again.
+    pub renditions: usize,
+    /// Samples in them.
+    pub samples: u64,
+    /// Playlists and segments that the HLS rules were checked over.
+    pub playlists: usize,
+    /// Segments named in them.
+    pub segments: usize,
+    /// HLS rules of the SHOULD kind that are not kept, with their places.
+    pub shoulds: Vec<String>,
+}
+
+/// Proves the tree, or says in full what is wrong with it.
+pub async fn prove(
+    plan: &Plan,
+    renditions: &Renditions,
+    package: &Package,
+    tree: &Path,
+    children: &Children,
+) -> Result<Proof> {
+    let mut faults = Vec::new();
+    let mut proof = Proof { renditions: 0, samples: 0, playlists: 0, segments: 0, shoulds: Vec::new() };
+    let frame_s = 1.0 / plan.cadence.rate.as_f64();
+    for (name, track) in &renditions.tracks {
+        let sizes = track.segments.iter().map(|s| (s.path.as_str(), s.bytes));
+        for (path, bytes) in sizes.chain([(format!("{name}/init.mp4").as_str(), track.written.init_bytes)]) {
+            match tokio::fs::metadata(tree.join(path)).await {
+                Ok(file) if file.len() == bytes => {}
+                Ok(file) => faults.push(format!("{path} has {} bytes, not {bytes}", file.len())),
+                Err(e) => faults.push(format!("{path}: {e}")),
+            }
+        }
+        let verified = demux(name, track, tree, children).await?;
+        let expected: u64 = track.segments.iter().map(|s| s.samples).sum();
+        if verified.samples != expected {
+            faults.push(format!("{name} has {} samples, not {expected}", verified.samples));
+        }
+        if name.starts_with("video/") && expected != plan.frames {
+            faults.push(format!("{name} has {expected} frames, the plan says {}", plan.frames));
+        }
+        if verified.start_s.abs() > frame_s {
+            faults.push(format!("{name} begins at {:.3} s, not 0", verified.start_s));
+        }
+        // libav takes an I-frame for as long as any frame of its rate.
+        let tolerated_s =
+            if name.starts_with("trick/") { plan.trick.every_frames as f64 * frame_s } else { frame_s };
+        if (verified.end_s - plan.duration_s()).abs() > tolerated_s {
+            faults.push(format!("{name} ends at {:.3} s, not {:.3}", verified.end_s, plan.duration_s()));
+        }
+        faults.extend(verified.faults.into_iter().map(|fault| format!("{name} {fault}")));
+        proof.renditions += 1;
+        proof.samples += verified.samples;
+    }
+
+    let rules = check::check("main.m3u8", &memory_tree(renditions, package))
+        .map_err(|e| JobError::internal("check", e))?;
+    faults.extend(rules.musts().map(|f| format!("{}: {} ({})", f.place, f.found, f.rule.id)));
+    proof.shoulds = rules.shoulds().map(|f| format!("{}: {} ({})", f.place, f.found, f.rule.id)).collect();
+    (proof.playlists, proof.segments) = (rules.playlists, rules.segments);
+    if faults.is_empty() {
+        return Ok(proof);
+    }
+    let message = "The finished stream did not pass its checks, so it was not published.";
+    Err(JobError::new(ErrorKind::ProofFailed, message).detail(faults.join("; ")))
+}
+
+async fn demux(
+    name: &str,
+    track: &super::package::Track,
+    tree: &Path,
+    children: &Children,
+) -> Result<Verified> {
+    let init = tree.join(name).join("init.mp4");
+    let task = VerifyTask {
+        files: std::iter::once(init).chain(track.segments.iter().map(|s| tree.join(&s.path))).collect(),
+        video: !name.starts_with("audio/"),
+    };
+    let label = format!("verify-{}", name.replace('/', "-"));
+    match children.run(&label, &Task::Verify(task), None, |_| {}).await?.output {
+        Output::Verified(verified) => Ok(verified),
+        other => Err(JobError::internal("verify", format_args!("unexpected answer {other:?}"))),
+    }
+}
+
+/// What the rules look at: texts whole, media by size.
+fn memory_tree(renditions: &Renditions, package: &Package) -> MemoryTree {
+    let mut tree = MemoryTree::default();
+    for (path, text) in &package.files {
+        tree.texts.insert(path.clone(), text.clone().into_bytes());
+    }
+    for (name, track) in &renditions.tracks {
+        tree.sizes.insert(format!("{name}/init.mp4"), track.written.init_bytes);
+        tree.sizes.extend(track.segments.iter().map(|s| (s.path.clone(), s.bytes)));
+    }
+    tree.sizes.extend(renditions.stills.files.iter().cloned());
+    tree
+}

@@ -1,0 +1,129 @@
+//! `report.json`: what the source was, what was done and why, what was checked, what it cost.
+
+use std::collections::BTreeMap;
+
+use flodrama_asset::{FORMAT_VERSION, SourceRef};
+use flodrama_media::SourceInfo;
+use serde::Serialize;
+
+use super::ledger::{Commit, TaskResult};
+use super::proof::Proof;
+use crate::plan::Plan;
+
+/// The report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report<'a> {
+    /// Version of the format that this worker writes.
+    pub format_version: u32,
+    /// The upload; none where a local file was transcoded.
+    pub upload: Option<&'a SourceRef>,
+    /// What the source was.
+    pub source: Source<'a>,
+    /// Preset and encoder family.
+    pub preset: &'a str,
+    /// Encoder family.
+    pub family: &'a str,
+    /// Every choice and its reason.
+    pub choices: Vec<Choice<'a>>,
+    /// Output frames, and how many of them repeat the one before for want of a source frame.
+    pub frames: u64,
+    /// Repeated output frames.
+    pub repeated_frames: u64,
+    /// Why the poster is this frame.
+    pub poster: Poster<'a>,
+    /// What was checked before publication.
+    pub proof: &'a Proof,
+    /// CPU seconds of all media children.
+    pub cpu_seconds: f64,
+    /// The largest resident memory of one child, in MiB.
+    pub peak_child_mib: u64,
+    /// Bytes of each rendition.
+    pub bytes: BTreeMap<&'a str, u64>,
+}
+
+/// What the source was.
+#[derive(Clone, Debug, Serialize)]
+pub struct Source<'a> {
+    container: &'a str,
+    bytes: u64,
+    duration_s: f64,
+    video_codec: &'a str,
+    width: u32,
+    height: u32,
+    pixel_format: &'a str,
+    colour: &'a flodrama_media::Colour,
+    frames: usize,
+    keyframes: usize,
+    audio: &'a [flodrama_media::AudioTrack],
+    subtitles: &'a [flodrama_media::SubtitleTrack],
+}
+
+/// A choice of the plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct Choice<'a> {
+    what: &'a str,
+    why: &'a str,
+}
+
+/// The poster's frame.
+#[derive(Clone, Debug, Serialize)]
+pub struct Poster<'a> {
+    at_ms: u64,
+    why: &'a str,
+}
+
+/// Puts the report together.
+pub fn report<'a>(
+    upload: Option<&'a SourceRef>,
+    source: &'a SourceInfo,
+    plan: &'a Plan,
+    commits: &'a BTreeMap<String, Commit>,
+    stills: &'a flodrama_media::task::StillsWritten,
+    proof: &'a Proof,
+) -> Report<'a> {
+    let mut cpu_ms = 0;
+    let mut peak_kib = 0;
+    let mut repeated_frames = 0;
+    let mut bytes = BTreeMap::new();
+    for commit in commits.values() {
+        match &commit.result {
+            TaskResult::Written(w) => {
+                cpu_ms += w.cpu_ms;
+                peak_kib = peak_kib.max(w.peak_kib);
+                repeated_frames += w.repeated_frames;
+            }
+            TaskResult::Stills(s) => cpu_ms += s.cpu_ms,
+        }
+        for segment in &commit.segments {
+            *bytes.entry(segment.track.as_str()).or_default() += segment.bytes;
+        }
+    }
+    Report {
+        format_version: FORMAT_VERSION,
+        upload,
+        source: Source {
+            container: &source.container,
+            bytes: source.bytes,
+            duration_s: plan.duration_s(),
+            video_codec: &source.video.codec,
+            width: source.video.width,
+            height: source.video.height,
+            pixel_format: &source.video.pixel_format,
+            colour: &source.video.colour,
+            frames: source.video.pts.len(),
+            keyframes: source.video.keyframes.len(),
+            audio: &source.audio,
+            subtitles: &source.subtitles,
+        },
+        preset: &plan.preset,
+        family: &plan.family,
+        choices: plan.reasons.iter().map(|(what, why)| Choice { what, why }).collect(),
+        frames: plan.frames,
+        repeated_frames,
+        poster: Poster { at_ms: stills.poster_ms, why: &stills.poster_reason },
+        proof,
+        cpu_seconds: cpu_ms as f64 / 1000.0,
+        peak_child_mib: peak_kib / 1024,
+        bytes,
+    }
+}

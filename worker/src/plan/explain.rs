@@ -1,0 +1,57 @@
+//! The plan as people read it.
+
+use std::fmt;
+
+use super::Plan;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:.2} s, {} frames at {:.3} fps, {} segments in {} chunks, preset {} ({})",
+            self.duration_s(),
+            self.frames,
+            self.cadence.rate.as_f64(),
+            self.segments.len(),
+            self.chunks.len(),
+            self.preset,
+            self.family,
+        )?;
+        for rung in &self.rungs {
+            let option = |key: &str| rung.options.get(key).map_or("-", String::as_str);
+            writeln!(
+                f,
+                "  video/{}p   {}×{}  {} crf {} up to {}b/s",
+                rung.height,
+                rung.width,
+                rung.height,
+                rung.encoder,
+                option("crf"),
+                option("maxrate"),
+            )?;
+        }
+        let trick = &self.trick;
+        writeln!(f, "  trick/{}p   an I-frame every {} frames", trick.rung.height, trick.every_frames)?;
+        for a in &self.audio {
+            writeln!(
+                f,
+                "  audio/{}  AAC {} channels {} b/s, stream {}",
+                a.group, a.channels, a.bit_rate, a.stream
+            )?;
+        }
+        let stills = &self.stills;
+        writeln!(
+            f,
+            "  thumbs       {} tiles of {}×{}, one every {} s",
+            stills.tiles,
+            stills.tile.0,
+            stills.tile.1,
+            stills.interval_ms / 1000
+        )?;
+        writeln!(f, "because")?;
+        for (what, why) in &self.reasons {
+            writeln!(f, "  {what}: {why}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Sources for the tests of the plan.
+
+use flodrama_media::{AudioTrack, Colour, Keyframe, Ratio, SourceInfo, VideoTrack};
+
+/// A Full HD track with these frame times and a keyframe at the first.
+pub fn video(pts: Vec<i64>) -> VideoTrack {
+    let last = pts[pts.len() - 1];
+    let step = if pts.len() > 1 { last - pts[pts.len() - 2] } else { 1 };
+    VideoTrack {
+        stream: 0,
+        codec: "h264".into(),
+        width: 1920,
+        height: 1080,
+        sample_aspect: Ratio::new(1, 1),
+        rotation: 0,
+        pixel_format: "yuv420p".into(),
+        colour: Colour {
+            primaries: "bt709".into(),
+            transfer: "bt709".into(),
+            matrix: "bt709".into(),
+            full_range: false,
+        },
+        interlaced: false,
+        time_base: Ratio::new(1, 90_000),
+        declared_rate: Some(Ratio::new(25, 1)),
+        keyframes: vec![Keyframe { pts: pts[0], dts: pts[0] }],
+        end_pts: last + step,
+        pts,
+        bytes: 1_000_000,
+    }
+}
+
+/// So many frames at 25 fps, with stereo sound.
+pub fn source(frames: i64) -> SourceInfo {
+    SourceInfo {
+        container: "mov,mp4,m4a,3gp,3g2,mj2".into(),
+        title: None,
+        bytes: 1_000_000,
+        declared_duration_s: Some(frames as f64 / 25.0),
+        video: video((0..frames).map(|i| i * 3600).collect()),
+        audio: vec![audio(1, Some("eng"), true)],
+        subtitles: Vec::new(),
+    }
+}
+
+/// A stereo track.
+pub fn audio(stream: usize, language: Option<&str>, default: bool) -> AudioTrack {
+    AudioTrack {
+        stream,
+        codec: "aac".into(),
+        channels: 2,
+        sample_rate: 48_000,
+        language: language.map(str::to_owned),
+        title: None,
+        default,
+        start_s: 0.0,
+    }
+}

@@ -1,0 +1,430 @@
+//! The plan is a value: `plan(source, preset)` is pure, and what it returns is printed, stored and executed.
+
+mod cadence;
+mod explain;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod ladder;
+mod language;
+mod picture;
+pub mod preset;
+mod tasks;
+
+use std::collections::BTreeMap;
+
+use flodrama_media::task::{Cadence, RungTask, SegmentSpan, TrickTask};
+use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo};
+use serde::{Deserialize, Serialize};
+
+pub use preset::{Preset, PresetError};
+
+/// What will be done with one source, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Name of the preset.
+    pub preset: String,
+    /// Encoder family: a rendition is never mixed from two.
+    pub family: String,
+    /// Stream index of the video track.
+    pub video_stream: usize,
+    /// Source time to output frames.
+    pub cadence: Cadence,
+    /// Output frames.
+    pub frames: u64,
+    /// Frames from one IDR frame to the next.
+    pub gop_frames: u64,
+    /// Frames of a full segment.
+    pub segment_frames: u64,
+    /// Filter chain for orientation and colour.
+    pub orientation: String,
+    /// Filter chain from decoded frames to the largest rung.
+    pub prepare: String,
+    /// Size for display in square pixels.
+    pub display: (u32, u32),
+    /// Encoders, largest rung first.
+    pub rungs: Vec<RungTask>,
+    /// The I-frame rendition.
+    pub trick: TrickTask,
+    /// All segments.
+    pub segments: Vec<SegmentSpan>,
+    /// Chunks: runs of whole segments.
+    pub chunks: Vec<Chunk>,
+    /// Audio renditions.
+    pub audio: Vec<AudioPlan>,
+    /// Sprites and posters.
+    pub stills: StillsPlan,
+    /// Every choice and its reason: what, why.
+    pub reasons: Vec<(String, String)>,
+}
+
+/// One chunk of a [`Plan`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Where decoding begins.
+    pub seek: Keyframe,
+    /// First segment, as an index into the plan's segments.
+    pub first_segment: usize,
+    /// Segments.
+    pub segments: usize,
+}
+
+/// One audio rendition of a [`Plan`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AudioPlan {
+    /// Stream index.
+    pub stream: usize,
+    /// Folder name, `<lang>-<channels>`.
+    pub group: String,
+    /// BCP 47 tag.
+    pub language: String,
+    /// ISO 639-2 code for the track header.
+    pub iso639_2: String,
+    /// Name for people.
+    pub name: String,
+    /// True for the one that plays unasked.
+    pub default: bool,
+    /// Start of the presentation in seconds of the file's clock.
+    pub origin_s: f64,
+    /// Samples of the presentation.
+    pub samples: u64,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: u32,
+    /// Bits a second.
+    pub bit_rate: u32,
+}
+
+/// Sprites and posters of a [`Plan`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StillsPlan {
+    /// Size of a tile.
+    pub tile: (u32, u32),
+    /// Columns and rows of a full sheet.
+    pub layout: (u32, u32),
+    /// Milliseconds that one tile stands for.
+    pub interval_ms: u64,
+    /// Tiles in all.
+    pub tiles: u32,
+    /// Poster widths.
+    pub poster_widths: Vec<u32>,
+}
+
+/// The encoder family that plans are made for. Hardware families come behind the same plan.
+pub const FAMILY: &str = "x264";
+
+/// Plans the work for a source. Pure: the same values always give the same plan.
+pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
+    let video = &source.video;
+    let mut reasons: Vec<(String, String)> = Vec::new();
+    let (rate, why) = cadence::frame_rate(video, preset.video.max_frame_rate);
+    reasons.push(("frame rate".into(), format!("{:.3} fps: {why}", rate.as_f64())));
+
+    let origin_pts = origin(source, rate, &mut reasons);
+    let cadence = Cadence { rate, origin_pts, time_base: video.time_base };
+    let frames = cadence::frame_count(video, &cadence);
+    let second = cadence::frames_per_second(rate);
+    let gop_frames = second * u64::from(preset.video.gop_s);
+    let segment_frames = gop_frames * u64::from(preset.video.segment_gops);
+    let segments = cadence::segments(frames, segment_frames, rate);
+
+    let aspect = video.sample_aspect.as_f64();
+    let display = ladder::display_size((video.width, video.height), aspect, video.rotation);
+    let stored =
+        if video.rotation % 180 == 90 { (video.height, video.width) } else { (video.width, video.height) };
+    if display != stored {
+        let why =
+            format!("pixels are {aspect:.3} times as wide as high: shown at {}×{}", display.0, display.1);
+        reasons.push(("aspect".into(), why));
+    }
+    if video.interlaced {
+        let why =
+            "the source is interlaced; its fields are kept as they are, which shows as combing".to_owned();
+        reasons.push(("interlacing".into(), why));
+    }
+    let (orientation, colour) = picture::orient_and_colour(video, &mut reasons);
+    let (rungs, dropped) = ladder::ladder(display, &preset.video.rungs);
+    reasons.extend(
+        rungs.iter().map(|r| (format!("rung {}p", r.height), format!("{}×{}: {}", r.width, r.height, r.why))),
+    );
+    reasons.extend(dropped.into_iter().map(|why| ("rung dropped".to_owned(), why)));
+    let rungs: Vec<RungTask> = rungs
+        .iter()
+        .map(|r| {
+            let rates = (r.settings.crf, r.settings.max_kbps, r.settings.buffer_kbit);
+            encoder(preset, (r.width, r.height), rates, gop_frames, &colour)
+        })
+        .collect();
+    let trick = trick(preset, &rungs, second, &colour);
+
+    for track in &source.subtitles {
+        let language = language::parse(track.language.as_deref()).bcp47;
+        let why = format!(
+            "stream {} ({}, {language}) is not carried over by this version",
+            track.stream, track.codec
+        );
+        reasons.push(("subtitles".into(), why));
+    }
+    let origin_s = origin_pts as f64 * video.time_base.as_f64();
+    let duration = Ratio::new(frames as i64 * rate.den, rate.num);
+    let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
+    let top = (rungs[0].width, rungs[0].height);
+    Plan {
+        preset: preset.name.clone(),
+        family: FAMILY.to_owned(),
+        video_stream: video.stream,
+        prepare: picture::prepare(video, &orientation, top),
+        orientation,
+        display,
+        chunks: chunks(source, &cadence, &segments, preset.video.chunk_segments as usize),
+        stills: stills(preset, display, duration),
+        cadence,
+        frames,
+        gop_frames,
+        segment_frames,
+        rungs,
+        trick,
+        segments,
+        audio,
+        reasons,
+    }
+}
+
+/// The file time at which the presentation begins: the first frame, or the first sound where it comes clearly before.
+fn origin(source: &SourceInfo, rate: Ratio, reasons: &mut Vec<(String, String)>) -> i64 {
+    let video = &source.video;
+    let first = video.pts[0];
+    let first_s = first as f64 * video.time_base.as_f64();
+    let frame_s = 1.0 / rate.as_f64();
+    let sound = source.audio.iter().map(|a| a.start_s).fold(f64::INFINITY, f64::min);
+    if sound.is_finite() && first_s - sound > frame_s.max(0.05) {
+        let lead = first_s - sound;
+        reasons.push((
+            "start".into(),
+            format!("sound begins {lead:.3} s before the picture: the first frame stands until then"),
+        ));
+        return first - (lead / video.time_base.as_f64()).round() as i64;
+    }
+    first
+}
+
+fn encoder(
+    preset: &Preset,
+    size: (u32, u32),
+    (crf, max_kbps, buffer_kbit): (f64, u32, u32),
+    gop_frames: u64,
+    colour: &picture::OutputColour,
+) -> RungTask {
+    let mut options: BTreeMap<String, String> = preset.video.options.clone();
+    let mut set = |key: &str, value: String| options.insert(key.to_owned(), value);
+    set("crf", crf.to_string());
+    set("maxrate", format!("{max_kbps}k"));
+    set("bufsize", format!("{buffer_kbit}k"));
+    // IDR frames exactly where the plan puts them, and nowhere else.
+    set("g", gop_frames.to_string());
+    set("keyint_min", gop_frames.to_string());
+    set("sc_threshold", "0".into());
+    set("forced-idr", "1".into());
+    set("color_primaries", colour.primaries.into());
+    set("color_trc", colour.transfer.into());
+    set("colorspace", colour.matrix.into());
+    set("color_range", "tv".into());
+    RungTask { width: size.0, height: size.1, encoder: preset.video.encoder.clone(), options }
+}
+
+fn trick(preset: &Preset, rungs: &[RungTask], second: u64, colour: &picture::OutputColour) -> TrickTask {
+    let settings = &preset.trick;
+    let fits = |r: &&RungTask| r.width.min(r.height) <= settings.max_height;
+    let rung = rungs.iter().find(fits).or(rungs.last()).expect("a ladder has at least one rung");
+    let rates = (settings.crf, settings.max_kbps, settings.buffer_kbit);
+    let mut rung = encoder(preset, (rung.width, rung.height), rates, 1, colour);
+    // Each frame stands alone; there is nothing to look ahead to.
+    rung.options.insert("bf".into(), "0".into());
+    rung.options.insert("rc-lookahead".into(), "0".into());
+    TrickTask { rung, every_frames: second * u64::from(settings.every_s) }
+}
+
+fn chunks(source: &SourceInfo, cadence: &Cadence, segments: &[SegmentSpan], size: usize) -> Vec<Chunk> {
+    segments
+        .chunks(size)
+        .enumerate()
+        .map(|(i, run)| Chunk {
+            seek: cadence::seek_point(&source.video, cadence, run[0].first_frame),
+            first_segment: i * size,
+            segments: run.len(),
+        })
+        .collect()
+}
+
+/// One rendition for each language, from the file's default track of it or else the first.
+fn audio(
+    tracks: &[AudioTrack],
+    preset: &Preset,
+    origin_s: f64,
+    duration: Ratio,
+    reasons: &mut Vec<(String, String)>,
+) -> Vec<AudioPlan> {
+    let mut plans: Vec<AudioPlan> = Vec::new();
+    let mut ordered: Vec<&AudioTrack> = tracks.iter().collect();
+    ordered.sort_by_key(|t| !t.default);
+    for track in ordered {
+        let tag = language::parse(track.language.as_deref());
+        if plans.iter().any(|p| p.language == tag.bcp47) {
+            let why = format!("stream {}: there is one of language '{}' already", track.stream, tag.bcp47);
+            reasons.push(("audio dropped".into(), why));
+            continue;
+        }
+        let settings = &preset.audio;
+        let why = format!(
+            "stream {} ({}, {} channels, '{}') as AAC with {} channels at {} kb/s",
+            track.stream, track.codec, track.channels, tag.bcp47, settings.channels, settings.kbps
+        );
+        reasons.push(("audio".into(), why));
+        plans.push(AudioPlan {
+            stream: track.stream,
+            group: format!("{}-{}", tag.bcp47, settings.channels),
+            name: track.title.clone().unwrap_or_else(|| tag.bcp47.clone()),
+            language: tag.bcp47,
+            iso639_2: tag.iso639_2,
+            default: plans.is_empty(),
+            origin_s,
+            samples: samples_until(duration, settings.sample_rate),
+            sample_rate: settings.sample_rate,
+            channels: settings.channels,
+            bit_rate: settings.kbps * 1000,
+        });
+    }
+    if plans.is_empty() {
+        reasons.push(("audio".into(), "the source has none".into()));
+    }
+    plans
+}
+
+/// Samples in so many seconds, to the nearest.
+fn samples_until(seconds: Ratio, rate: u32) -> u64 {
+    let n = i128::from(seconds.num) * i128::from(rate);
+    let den = i128::from(seconds.den);
+    ((2 * n + den) / (2 * den)) as u64
+}
+
+fn stills(preset: &Preset, display: (u32, u32), duration: Ratio) -> StillsPlan {
+    let settings = &preset.stills;
+    let duration_ms = (duration.as_f64() * 1000.0).round().max(1.0) as u64;
+    let tiles = |interval_s: u32| duration_ms.div_ceil(u64::from(interval_s) * 1000) as u32;
+    let interval_s = settings.intervals_s.iter().copied().find(|i| tiles(*i) <= settings.max_tiles);
+    let interval_s = interval_s.unwrap_or(settings.intervals_s[settings.intervals_s.len() - 1]);
+    let side = settings.tile_width;
+    let scaled = |n: u32, of: u32| ((u64::from(side) * u64::from(n) / u64::from(of)) as u32 & !1).max(2);
+    let tile = if display.0 >= display.1 {
+        (side, scaled(display.1, display.0))
+    } else {
+        (scaled(display.0, display.1), side)
+    };
+    let tiles = tiles(interval_s);
+    let columns = settings.columns.min(tiles);
+    StillsPlan {
+        tile,
+        layout: (columns, settings.rows.min(tiles.div_ceil(columns))),
+        interval_ms: u64::from(interval_s) * 1000,
+        tiles,
+        poster_widths: settings.poster_widths.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fixtures::{audio, source};
+
+    fn planned(source: &SourceInfo) -> Plan {
+        plan(source, &Preset::load(preset::DEFAULT).expect("shipped"))
+    }
+
+    fn why<'a>(plan: &'a Plan, what: &str) -> Vec<&'a str> {
+        plan.reasons.iter().filter(|(w, _)| w == what).map(|(_, why)| why.as_str()).collect()
+    }
+
+    #[test]
+    fn a_plan_is_the_same_value_before_and_after_storage() {
+        let plan = planned(&source(1000));
+        let json = serde_json::to_string(&plan).expect("json");
+        assert_eq!(serde_json::from_str::<Plan>(&json).expect("plan"), plan);
+    }
+
+    #[test]
+    fn segments_are_six_seconds_with_idr_every_two() {
+        let plan = planned(&source(1000));
+        assert_eq!((plan.gop_frames, plan.segments[0].frames), (50, 150));
+        assert_eq!(plan.segments.iter().map(|s| s.frames).sum::<u64>(), 1000);
+        assert_eq!(plan.chunks.iter().map(|c| c.segments).sum::<usize>(), plan.segments.len());
+        assert_eq!(plan.trick.every_frames, 25);
+        for rung in &plan.rungs {
+            assert_eq!(rung.options["g"], "50");
+            assert_eq!(rung.options["sc_threshold"], "0");
+        }
+    }
+
+    #[test]
+    fn i_frames_come_from_a_rung_of_the_ladder() {
+        for (width, height) in [(1920, 1080), (320, 240), (1080, 1920)] {
+            let mut s = source(100);
+            (s.video.width, s.video.height) = (width, height);
+            let plan = planned(&s);
+            let size = |r: &RungTask| (r.width, r.height);
+            assert!(plan.rungs.iter().any(|r| size(r) == size(&plan.trick.rung)));
+        }
+    }
+
+    #[test]
+    fn every_language_gets_one_rendition_and_the_default_comes_first() {
+        let mut s = source(100);
+        s.audio = vec![
+            audio(1, Some("eng"), false),
+            audio(2, Some("fre"), true),
+            audio(3, Some("eng"), false),
+            audio(4, None, false),
+        ];
+        let plan = planned(&s);
+        let got: Vec<_> = plan.audio.iter().map(|a| (a.stream, a.group.as_str(), a.default)).collect();
+        assert_eq!(got, [(2, "fr-2", true), (1, "en-2", false), (4, "und-2", false)]);
+        assert_eq!(why(&plan, "audio dropped").len(), 1);
+    }
+
+    #[test]
+    fn audio_is_as_long_as_the_picture_to_the_sample() {
+        let plan = planned(&source(1001));
+        assert_eq!(plan.audio[0].samples, 1001 * 48_000 / 25);
+    }
+
+    #[test]
+    fn early_sound_moves_the_start_and_late_sound_does_not() {
+        let mut s = source(100);
+        s.video.pts.iter_mut().for_each(|p| *p += 90_000);
+        s.video.end_pts += 90_000;
+        s.audio[0].start_s = 0.25;
+        let plan = planned(&s);
+        assert_eq!(plan.cadence.origin_pts, 22_500);
+        assert_eq!(plan.frames, 100 + 19);
+        s.audio[0].start_s = 3.0;
+        assert_eq!(planned(&s).cadence.origin_pts, 90_000);
+    }
+
+    #[test]
+    fn tiles_keep_to_their_number_and_to_the_shape_of_the_picture() {
+        let short = planned(&source(25 * 30));
+        assert_eq!((short.stills.interval_ms, short.stills.tiles), (1000, 30));
+        let episode = planned(&source(25 * 45 * 60));
+        assert_eq!((episode.stills.interval_ms, episode.stills.tiles), (10_000, 270));
+        assert_eq!(episode.stills.tile, (240, 134));
+    }
+
+    #[test]
+    fn whatever_is_left_out_is_said() {
+        let mut s = source(100);
+        s.audio.clear();
+        s.subtitles.push(flodrama_media::SubtitleTrack { stream: 5, codec: "subrip".into(), language: None });
+        let plan = planned(&s);
+        assert_eq!(why(&plan, "subtitles").len(), 1);
+        assert_eq!(why(&plan, "audio"), ["the source has none"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! From stored frames to the largest rung: orientation, colours, square pixels. A chain in libav's filter syntax.
+
+use flodrama_media::VideoTrack;
+
+/// Bit-exact scaling, so that a chunk has the same bits whatever processor it ran on.
+const SCALE_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+bitexact";
+
+/// What the encoders are told about colours, by libav's names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputColour {
+    /// Primaries.
+    pub primaries: &'static str,
+    /// Transfer characteristics.
+    pub transfer: &'static str,
+    /// Matrix coefficients.
+    pub matrix: &'static str,
+}
+
+const BT709: OutputColour = OutputColour { primaries: "bt709", transfer: "bt709", matrix: "bt709" };
+const NTSC: OutputColour =
+    OutputColour { primaries: "smpte170m", transfer: "smpte170m", matrix: "smpte170m" };
+const PAL: OutputColour = OutputColour { primaries: "bt470bg", transfer: "bt709", matrix: "bt470bg" };
+
+/// Orientation and colours, without scaling: what sprites and posters need too. Adds a reason for each step.
+pub fn orient_and_colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (String, OutputColour) {
+    let mut steps: Vec<String> = Vec::new();
+    let turn = match video.rotation {
+        90 => Some("transpose=clock"),
+        180 => Some("hflip,vflip"),
+        270 => Some("transpose=cclock"),
+        _ => None,
+    };
+    if let Some(turn) = turn {
+        steps.push(turn.to_owned());
+        let why = format!("the file says: shown turned by {}°", video.rotation);
+        reasons.push(("rotation".into(), why));
+    }
+    let (conversion, colour) = colour(video, reasons);
+    steps.extend(conversion);
+    (steps.join(","), colour)
+}
+
+/// The whole chain to `size`; empty where frames already are what the encoders take.
+pub fn prepare(video: &VideoTrack, steps: &str, size: (u32, u32)) -> String {
+    if steps.is_empty() && (video.width, video.height) == size && video.pixel_format == "yuv420p" {
+        return String::new();
+    }
+    let scale = format!("scale={}:{}:flags={SCALE_FLAGS}", size.0, size.1);
+    if steps.is_empty() { scale } else { format!("{steps},{scale}") }
+}
+
+fn colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (Option<String>, OutputColour) {
+    let tagged = &video.colour;
+    let hdr = match tagged.transfer.as_str() {
+        "smpte2084" => Some("PQ"),
+        "arib-std-b67" => Some("HLG"),
+        _ => None,
+    };
+    if let Some(name) = hdr {
+        reasons
+            .push(("colour".into(), format!("{name} source tone-mapped to SDR BT.709 for the H.264 ladder")));
+        // Linear light at the reference white of BT.2408, then a curve that keeps mid-tones and rolls off highlights.
+        let chain = format!(
+            "zscale=tin={}:min=bt2020nc:pin=bt2020:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
+             tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv",
+            tagged.transfer
+        );
+        return (Some(chain), BT709);
+    }
+    match tagged.matrix.as_str() {
+        "bt709" => (None, BT709),
+        "smpte170m" => (None, NTSC),
+        "bt470bg" => (None, PAL),
+        "bt2020nc" | "bt2020c" => {
+            reasons.push(("colour".into(), "wide-gamut SDR source converted to BT.709".into()));
+            let chain = "zscale=min=bt2020nc:pin=bt2020:tin=bt709:m=bt709:p=bt709:t=bt709:r=tv";
+            (Some(chain.into()), BT709)
+        }
+        other => {
+            // What players assume as well, by the size of the picture.
+            let colour = if video.height > 576 { BT709 } else { NTSC };
+            let why = format!("matrix '{other}' in the source: taken as {} by its size", colour.matrix);
+            reasons.push(("colour".into(), why));
+            (None, colour)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::video;
+
+    #[test]
+    fn frames_that_fit_are_not_touched() {
+        let source = video(vec![0]);
+        let mut reasons = Vec::new();
+        let (steps, colour) = orient_and_colour(&source, &mut reasons);
+        assert_eq!((steps.as_str(), colour), ("", BT709));
+        assert_eq!(prepare(&source, &steps, (1920, 1080)), "");
+        assert!(reasons.is_empty());
+        assert!(prepare(&source, &steps, (1280, 720)).starts_with("scale=1280:720"));
+    }
+
+    #[test]
+    fn rotation_comes_before_scaling() {
+        let mut reasons = Vec::new();
+        let source = VideoTrack { rotation: 90, ..video(vec![0]) };
+        let (steps, _) = orient_and_colour(&source, &mut reasons);
+        assert!(prepare(&source, &steps, (1080, 1920)).starts_with("transpose=clock,scale=1080:1920"));
+    }
+
+    #[test]
+    fn hdr_is_tone_mapped_and_says_so() {
+        let mut source = video(vec![0]);
+        source.colour.transfer = "smpte2084".into();
+        let mut reasons = Vec::new();
+        let (steps, colour) = orient_and_colour(&source, &mut reasons);
+        assert!(steps.contains("tonemap") && colour == BT709);
+        assert!(reasons[0].1.contains("PQ"));
+    }
+
+    #[test]
+    fn untagged_colours_are_taken_by_size() {
+        for (height, matrix) in [(480, "smpte170m"), (1080, "bt709")] {
+            let mut source = VideoTrack { height, ..video(vec![0]) };
+            source.colour.matrix = "unknown".into();
+            assert_eq!(orient_and_colour(&source, &mut Vec::new()).1.matrix, matrix);
+        }
+    }
+}

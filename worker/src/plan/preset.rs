@@ -1,0 +1,219 @@
+//! Presets: ladders and encoder settings as data. `presets/README.md` documents every field.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// The presets that ship with the worker, by name.
+const SHIPPED: [(&str, &str); 1] = [("web-h264", include_str!("../../../presets/web-h264.toml"))];
+
+/// The preset that is used where none is named.
+pub const DEFAULT: &str = "web-h264";
+
+/// A ladder and the settings of everything that is made beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preset {
+    /// Name for people and reports.
+    pub name: String,
+    /// Video renditions.
+    pub video: VideoPreset,
+    /// The I-frame rendition.
+    pub trick: TrickPreset,
+    /// Audio renditions.
+    pub audio: AudioPreset,
+    /// Sprites and posters.
+    pub stills: StillsPreset,
+}
+
+/// Video renditions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VideoPreset {
+    /// libav encoder name.
+    pub encoder: String,
+    /// Frames per second at most; higher rates are divided by a whole number.
+    pub max_frame_rate: u32,
+    /// Seconds from one IDR frame to the next, to the nearest whole frame.
+    pub gop_s: u32,
+    /// GOPs in one segment.
+    pub segment_gops: u32,
+    /// Segments in one chunk, the unit of encoding. Never depends on the machine: it decides the bits.
+    pub chunk_segments: u32,
+    /// Options of the encoder for every rung.
+    pub options: BTreeMap<String, String>,
+    /// Rungs, largest first.
+    pub rungs: Vec<RungPreset>,
+}
+
+/// One rung.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RungPreset {
+    /// Width of the box that the picture is fitted into, in pixels.
+    pub width: u32,
+    /// Height of the box.
+    pub height: u32,
+    /// Constant rate factor: quality, lower is better.
+    pub crf: f64,
+    /// Cap of the rate, kilobits a second.
+    pub max_kbps: u32,
+    /// Size of the decoder's buffer over which the cap holds, kilobits.
+    pub buffer_kbit: u32,
+}
+
+/// The I-frame rendition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrickPreset {
+    /// It takes the frames of the largest rung that is no higher than this (or no wider, for portrait).
+    pub max_height: u32,
+    /// Seconds from one I-frame to the next, to the nearest whole frame.
+    pub every_s: u32,
+    /// Constant rate factor.
+    pub crf: f64,
+    /// Cap of the rate, kilobits a second.
+    pub max_kbps: u32,
+    /// Size of the buffer over which the cap holds, kilobits.
+    pub buffer_kbit: u32,
+}
+
+/// Audio renditions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AudioPreset {
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// Channels: 1 or 2.
+    pub channels: u32,
+    /// Kilobits a second.
+    pub kbps: u32,
+}
+
+/// Sprites and posters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StillsPreset {
+    /// Width of a tile in pixels (height, for portrait).
+    pub tile_width: u32,
+    /// Columns of a sprite sheet.
+    pub columns: u32,
+    /// Rows of a sprite sheet.
+    pub rows: u32,
+    /// Tiles at most, unless the longest interval gives more.
+    pub max_tiles: u32,
+    /// Seconds that a tile may stand for, ascending: the shortest that keeps to `max_tiles` is taken.
+    pub intervals_s: Vec<u32>,
+    /// Poster widths in pixels, ascending.
+    pub poster_widths: Vec<u32>,
+}
+
+/// The preset cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PresetError {
+    /// No shipped preset and no file of this name.
+    #[error("there is no preset '{0}' (shipped: {names}; or name a .toml file)", names = shipped_names())]
+    Unknown(String),
+    /// The file cannot be read.
+    #[error("the preset file {0} cannot be read")]
+    Read(String, #[source] std::io::Error),
+    /// The file is not a preset.
+    #[error("the preset {0} is not valid: {1}")]
+    Parse(String, #[source] toml::de::Error),
+    /// The values contradict each other.
+    #[error("the preset {0} is not valid: {1}")]
+    Invalid(String, &'static str),
+}
+
+impl Preset {
+    /// A shipped preset by its name, or a file whose name ends in `.toml`.
+    pub fn load(name: &str) -> Result<Preset, PresetError> {
+        let text = match SHIPPED.iter().find(|(n, _)| *n == name) {
+            Some((_, text)) => (*text).to_owned(),
+            None if name.ends_with(".toml") => {
+                std::fs::read_to_string(Path::new(name)).map_err(|e| PresetError::Read(name.to_owned(), e))?
+            }
+            None => return Err(PresetError::Unknown(name.to_owned())),
+        };
+        Preset::parse(name, &text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Preset, PresetError> {
+        let preset: Preset = toml::from_str(text).map_err(|e| PresetError::Parse(name.to_owned(), e))?;
+        let invalid = |why| Err(PresetError::Invalid(name.to_owned(), why));
+        let video = &preset.video;
+        if video.rungs.is_empty() {
+            return invalid("video.rungs is empty");
+        }
+        if !video.rungs.is_sorted_by(|a, b| a.width >= b.width && a.height >= b.height) {
+            return invalid("video.rungs must go from the largest to the smallest");
+        }
+        if video.rungs.iter().any(|r| r.width < 16 || r.height < 16 || r.max_kbps == 0 || r.buffer_kbit == 0)
+        {
+            return invalid("a rung needs at least 16×16 pixels, a cap and a buffer");
+        }
+        if [video.gop_s, video.segment_gops, video.chunk_segments, video.max_frame_rate].contains(&0) {
+            return invalid("gop_s, segment_gops, chunk_segments and max_frame_rate start at 1");
+        }
+        if preset.trick.every_s == 0 || !video.gop_s.is_multiple_of(preset.trick.every_s) {
+            return invalid("trick.every_s must divide video.gop_s");
+        }
+        if !(1..=2).contains(&preset.audio.channels) {
+            return invalid("audio.channels is 1 or 2");
+        }
+        let stills = &preset.stills;
+        if stills.intervals_s.is_empty() || stills.intervals_s.contains(&0) || !stills.intervals_s.is_sorted()
+        {
+            return invalid("stills.intervals_s must be ascending and start at 1 or more");
+        }
+        if [stills.tile_width, stills.columns, stills.rows, stills.max_tiles].contains(&0) {
+            return invalid("stills.tile_width, columns, rows and max_tiles start at 1");
+        }
+        if stills.poster_widths.is_empty() || !stills.poster_widths.is_sorted() {
+            return invalid("stills.poster_widths must be ascending and not empty");
+        }
+        Ok(preset)
+    }
+
+    /// The resolved preset as JSON: part of what a version is derived from.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a preset has no map with keys other than text")
+    }
+}
+
+fn shipped_names() -> String {
+    SHIPPED.map(|(name, _)| name).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_presets_are_valid_and_named_as_their_files() {
+        for (name, text) in SHIPPED {
+            assert_eq!(Preset::parse(name, text).expect("valid").name, name);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_names_are_refused() {
+        let text = SHIPPED[0].1.replace("max_kbps = 5000", "max_kpbs = 5000");
+        assert!(matches!(Preset::parse("x", &text), Err(PresetError::Parse(..))));
+        assert!(matches!(Preset::load("web-h265"), Err(PresetError::Unknown(_))));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let broken = [
+            ("every_s = 1", "every_s = 0"),
+            ("width = 1920", "width = 100"),
+            ("channels = 2", "channels = 6"),
+        ];
+        for (from, to) in broken {
+            let text = SHIPPED[0].1.replace(from, to);
+            assert!(matches!(Preset::parse("x", &text), Err(PresetError::Invalid(..))), "{to}");
+        }
+    }
+}

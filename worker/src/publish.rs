@@ -1,0 +1,189 @@
+//! Publishing: the texts to their final keys, then one conditional write of the pointer. It never moves backwards.
+
+use std::path::Path;
+
+use flodrama_asset::document::Pointer;
+use flodrama_asset::{AssetId, ErrorKind, JobFile, ObjectKey, SourceRef, Version};
+use flodrama_store::{Condition, Put, Store};
+use time::OffsetDateTime;
+
+use crate::error::{JobError, Result, chain};
+use crate::job::{Proven, published};
+
+/// Two workers may publish versions of one asset at once; each round one of them wins.
+const ROUNDS: usize = 8;
+
+/// What stands in the way of working on an upload at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing: go on.
+    Open,
+    /// It is live already.
+    Published,
+    /// A newer upload of the same key is live.
+    Superseded,
+    /// Another episode has this asset id.
+    NameTaken,
+}
+
+/// Where `version` of `source` stands against the pointer.
+pub fn standing(pointer: Option<&Pointer>, version: &Version, source: &SourceRef) -> Standing {
+    let Some(pointer) = pointer else { return Standing::Open };
+    if pointer.version == *version {
+        return Standing::Published;
+    }
+    if !pointer.source.same_episode(source) {
+        return Standing::NameTaken;
+    }
+    match (&pointer.source.sequencer, &source.sequencer) {
+        // Sequencers order writes of one key; of different lengths they cannot be compared (AWS pads either way).
+        (Some(live), Some(ours))
+            if pointer.source.key == source.key && live.len() == ours.len() && live > ours =>
+        {
+            Standing::Superseded
+        }
+        _ => Standing::Open,
+    }
+}
+
+/// Uploads what remains of a proven tree, media having gone up with its commits, and moves the pointer.
+pub async fn publish(
+    store: &Store,
+    asset: &AssetId,
+    version: &Version,
+    source: &SourceRef,
+    proven: &Proven,
+    tree: &Path,
+    now: OffsetDateTime,
+) -> Result<()> {
+    for path in &proven.files {
+        store.put_file(&published(asset, version, path)?, &tree.join(path)).await?;
+    }
+    let plan = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Plan);
+    always(store.put_json(&plan, &proven.plan, Condition::Always).await?);
+    let report = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Report);
+    store.put_file(&report, &tree.join("report.json")).await?;
+    move_pointer(store, asset, version, source, now).await
+}
+
+async fn move_pointer(
+    store: &Store,
+    asset: &AssetId,
+    version: &Version,
+    source: &SourceRef,
+    now: OffsetDateTime,
+) -> Result<()> {
+    let key = ObjectKey::Pointer(asset.clone());
+    for _ in 0..ROUNDS {
+        let current = store.get_json::<Pointer>(&key).await?;
+        match standing(current.as_ref().map(|(p, _)| p), version, source) {
+            Standing::Published => return Ok(()),
+            Standing::Superseded => return Err(superseded()),
+            Standing::NameTaken => return Err(name_taken(asset)),
+            Standing::Open => {}
+        }
+        let (previous, condition) = match current {
+            Some((pointer, etag)) => (Some(pointer.version), Condition::IfMatch(etag)),
+            None => (None, Condition::IfAbsent),
+        };
+        let pointer =
+            Pointer { version: version.clone(), previous, published_at: now, source: source.clone() };
+        match store.put_json(&key, &pointer, condition).await? {
+            Put::Written(_) => return Ok(()),
+            // Somebody else moved it: look again. It may have been us, where an answer was lost.
+            Put::Refused => {}
+        }
+    }
+    Err(JobError::new(
+        ErrorKind::Unavailable,
+        "Several versions of this episode are being published at once.",
+    ))
+}
+
+/// A newer upload is live.
+pub fn superseded() -> JobError {
+    JobError::new(ErrorKind::Superseded, "A newer upload of this episode is already published.")
+}
+
+/// Another episode has this id.
+pub fn name_taken(asset: &AssetId) -> JobError {
+    JobError::new(
+        ErrorKind::NameTaken,
+        format!(
+            "Another file is already published under the name '{asset}': rename this one and upload it again."
+        ),
+    )
+}
+
+/// The outcome of a put without a condition, which nothing can refuse.
+fn always(put: Put) {
+    debug_assert!(matches!(put, Put::Written(_)));
+}
+
+/// Asks CloudFront to forget the asset's pointer. Not needed for correctness: the edge reads the bucket.
+pub async fn invalidate(
+    client: &aws_sdk_cloudfront::Client,
+    distribution: &str,
+    asset: &AssetId,
+    version: &Version,
+) -> std::result::Result<(), String> {
+    use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+    let say = |e: aws_sdk_cloudfront::error::BuildError| e.to_string();
+    let path = format!("/{}", ObjectKey::Pointer(asset.clone()));
+    let paths = Paths::builder().quantity(1).items(path).build().map_err(say)?;
+    // The same publication is the same request, however often it is sent.
+    let reference = format!("{asset}-{version}");
+    let batch = InvalidationBatch::builder().paths(paths).caller_reference(reference).build().map_err(say)?;
+    let request = client.create_invalidation().distribution_id(distribution).invalidation_batch(batch);
+    request.send().await.map(drop).map_err(|e| chain(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(key: &str, etag: &str, sequencer: &str) -> SourceRef {
+        SourceRef {
+            bucket: "b".into(),
+            key: key.into(),
+            etag: etag.into(),
+            version_id: None,
+            sequencer: (!sequencer.is_empty()).then(|| sequencer.into()),
+        }
+    }
+
+    fn stands(live: &SourceRef, ours: &SourceRef) -> Standing {
+        let version = Version::derive(ours, "{}", "x264");
+        let pointer = Pointer {
+            version: Version::derive(live, "{}", "x264"),
+            previous: None,
+            published_at: OffsetDateTime::UNIX_EPOCH,
+            source: live.clone(),
+        };
+        standing(Some(&pointer), &version, ours)
+    }
+
+    #[test]
+    fn the_pointer_moves_forward_only() {
+        let old = source("uploads/a.mp4", "1", "0055");
+        let new = source("uploads/a.mp4", "2", "0056");
+        assert_eq!(stands(&old, &new), Standing::Open);
+        assert_eq!(stands(&new, &old), Standing::Superseded);
+        assert_eq!(stands(&new, &new), Standing::Published);
+        assert_eq!(standing(None, &Version::derive(&new, "{}", "x264"), &new), Standing::Open);
+    }
+
+    #[test]
+    fn an_order_that_cannot_be_told_is_not_guessed() {
+        let live = source("uploads/a.mp4", "1", "0055");
+        assert_eq!(stands(&live, &source("uploads/a.mp4", "2", "55")), Standing::Open);
+        assert_eq!(stands(&live, &source("uploads/a.mp4", "2", "")), Standing::Open);
+        assert_eq!(stands(&live, &source("uploads/a.mov", "2", "0001")), Standing::Open);
+    }
+
+    #[test]
+    fn two_paths_that_give_one_id_do_not_replace_each_other() {
+        let live = source("uploads/a/b.mp4", "1", "01");
+        assert_eq!(stands(&live, &source("uploads/a-b.mp4", "2", "02")), Standing::NameTaken);
+    }
+}
