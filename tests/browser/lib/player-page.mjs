@@ -11,10 +11,13 @@ export class PlayerPage {
   async open(url) {
     await this.page.goto(url, { waitUntil: "load" });
     // The page may still be waiting for an episode that is being prepared.
-    await this.until(
-      () => window.flodrama?.state.phase === "ready" && window.flodrama.state.levels.length > 0,
-      60_000,
-    );
+    await this.until(() => {
+      const { phase, levels } = window.flodrama?.state ?? {};
+      return phase === "problem" || (phase === "ready" && levels.length > 0);
+    }, 60_000);
+    if ((await this.state()).phase === "problem") {
+      throw new Error(`the page says: ${await this.page.locator("#problem-headline").innerText()}`);
+    }
     await this.until(() => window.flodrama.state.duration > 0);
   }
 
