@@ -30,7 +30,7 @@ pub(crate) fn content_security_policy(cdn: &Cdn) -> String {
     let cdn = cdn.as_str();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: {cdn}; \
-         media-src 'self' blob: {cdn}; connect-src 'self' {cdn}; worker-src blob:; font-src 'self'; \
+         media-src 'self' blob: data: {cdn}; connect-src 'self' {cdn}; worker-src blob:; font-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }

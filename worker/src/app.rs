@@ -46,33 +46,53 @@ enum Ended {
     Before,
 }
 
+/// The AWS clients that a worker speaks through.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// The bucket.
+    pub store: Store,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// CloudFront's control plane; asked only where a distribution is configured.
+    pub cloudfront: aws_sdk_cloudfront::Client,
+}
+
+impl Clients {
+    /// With region and credentials of the AWS SDK's own settings.
+    pub async fn connect(config: &Config) -> Clients {
+        let load = async |endpoint: &Option<String>| {
+            let loader = aws_config::defaults(BehaviorVersion::latest());
+            match endpoint {
+                Some(url) => loader.endpoint_url(url).load().await,
+                None => loader.load().await,
+            }
+        };
+        Clients {
+            store: Store::connect(&config.s3.bucket, config.s3.endpoint_url.as_deref()).await,
+            sqs: aws_sdk_sqs::Client::new(&load(&config.queue.endpoint_url).await),
+            cloudfront: aws_sdk_cloudfront::Client::new(&load(&config.cloudfront.endpoint_url).await),
+        }
+    }
+}
+
 impl App {
     /// Builds a worker from its settings. Asks nothing of the network yet.
     pub async fn load(config: Config) -> anyhow::Result<App> {
+        let clients = Clients::connect(&config).await;
+        App::with(config, clients)
+    }
+
+    /// Builds a worker over clients that the caller connected.
+    pub fn with(config: Config, clients: Clients) -> anyhow::Result<App> {
         let preset = Preset::load(&config.work.preset)?;
         let scratch =
             config.work.scratch.clone().unwrap_or_else(|| std::env::temp_dir().join("flodrama-worker"));
         std::fs::create_dir_all(&scratch)
             .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", scratch.display()))?;
-        let store = Store::connect(&config.s3.bucket, config.s3.endpoint_url.as_deref()).await;
-        let aws = |endpoint: &Option<String>| {
-            let loader = aws_config::defaults(BehaviorVersion::latest());
-            match endpoint {
-                Some(url) => loader.endpoint_url(url),
-                None => loader,
-            }
-        };
-        let sqs = aws_sdk_sqs::Client::new(&aws(&config.queue.endpoint_url).load().await);
         let visibility = Duration::from_secs(config.queue.visibility_timeout_s.into());
-        let queue = Queue::new(sqs, config.queue.url.clone(), visibility);
-        let cloudfront = match &config.cloudfront.distribution_id {
-            Some(id) => {
-                let sdk = aws(&config.cloudfront.endpoint_url).load().await;
-                Some((aws_sdk_cloudfront::Client::new(&sdk), id.clone()))
-            }
-            None => None,
-        };
-        Ok(App { config, preset, store, queue, cloudfront, scratch })
+        let queue = Queue::new(clients.sqs, config.queue.url.clone(), visibility);
+        let cloudfront = config.cloudfront.distribution_id.clone().map(|id| (clients.cloudfront, id));
+        Ok(App { config, preset, store: clients.store, queue, cloudfront, scratch })
     }
 
     /// Takes messages until `shutdown`. What is being encoded then is given back to the queue; its commits stay.

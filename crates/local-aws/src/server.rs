@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -78,8 +78,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let builder = Builder::new(TokioExecutor::new());
-    let connection = builder.serve_connection(io, service);
+    // HTTP/1 only: its connections run on this task, where HTTP/2 would spawn others.
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(io, service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

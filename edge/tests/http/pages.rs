@@ -23,7 +23,7 @@ async fn the_page_may_run_its_own_scripts_and_load_from_the_distribution() {
         "default-src 'none'",
         "script-src 'self'",
         &format!("connect-src 'self' {CDN}"),
-        &format!("media-src 'self' blob: {CDN}"),
+        &format!("media-src 'self' blob: data: {CDN}"),
         "worker-src blob:",
         "frame-ancestors 'none'",
     ] {

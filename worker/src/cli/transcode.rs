@@ -24,6 +24,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let preset = Preset::load(preset)?;
     readable(input)?;
+    // Children work in a folder of their own, where a relative path would lead elsewhere.
+    let out_dir = &std::path::absolute(out_dir).map_err(|e| JobError::io("output folder", &e))?;
     let work = work_folder(input, out_dir, &preset)?;
     std::fs::create_dir_all(&work).map_err(|e| JobError::io("output folder", &e))?;
     let job = Job {

@@ -79,16 +79,16 @@ mod tests {
 
     const KEYS: [&str; 7] = ["a", "b/1", "b/2", "b/c/3", "b0", "z z", "é/x"];
 
-    fn index() -> BTreeMap<String, Arc<&'static str>> {
-        KEYS.iter().map(|key| ((*key).to_owned(), Arc::new(*key))).collect()
+    fn index() -> BTreeMap<String, Arc<String>> {
+        KEYS.iter().map(|key| ((*key).to_owned(), Arc::new((*key).to_owned()))).collect()
     }
 
-    fn all(query: &Query<'_>) -> (Vec<&'static str>, Vec<String>, usize) {
+    fn all(query: &Query<'_>) -> (Vec<String>, Vec<String>, usize) {
         let (mut keys, mut prefixes, mut pages) = (Vec::new(), Vec::new(), 0);
         let mut after = String::new();
         loop {
             let page = list(&index(), &Query { after: &after, ..*query });
-            keys.extend(page.entries.iter().map(|key| **key));
+            keys.extend(page.entries.iter().map(|key| (**key).clone()));
             prefixes.extend(page.prefixes);
             pages += 1;
             match page.next {
@@ -102,7 +102,7 @@ mod tests {
     fn pages_of_any_size_make_the_same_list() {
         for max in 1..9 {
             let (keys, prefixes, pages) = all(&Query { max: Some(max), ..Default::default() });
-            assert_eq!((keys, prefixes.len()), (KEYS.to_vec(), 0), "{max}");
+            assert_eq!((keys, prefixes.len()), (KEYS.map(str::to_owned).to_vec(), 0), "{max}");
             assert_eq!(pages, 7usize.div_ceil(max as usize));
 
             let (keys, prefixes, _) =
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_prefix_is_kept_to() {
         let (keys, prefixes, _) = all(&Query { prefix: "b/", delimiter: Some("/"), ..Default::default() });
-        assert_eq!((keys, prefixes), (vec!["b/1", "b/2"], vec!["b/c/".to_owned()]));
+        assert_eq!((keys, prefixes), (vec!["b/1".to_owned(), "b/2".to_owned()], vec!["b/c/".to_owned()]));
         assert_eq!(all(&Query { prefix: "c", ..Default::default() }).0, [""; 0]);
     }
 

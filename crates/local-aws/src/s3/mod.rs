@@ -9,6 +9,8 @@ mod checksums;
 mod conditions;
 mod content;
 mod copy;
+#[cfg(test)]
+mod crash_tests;
 mod events;
 mod list;
 mod listings;

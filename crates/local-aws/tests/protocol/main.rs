@@ -77,6 +77,8 @@ over_both_peers! {
 over_ours_only! {
     s3: only_the_right_signature_opens because "moto never checks signatures",
         a_body_that_is_not_what_it_says_changes_nothing because "moto accepts wrong checksums";
+    multipart: uploads_under_way_can_be_listed_and_aborted
+        because "moto's ListParts has a root element that the SDK cannot read, and it fails on an aborted upload";
     sqs_visibility: stale_handles_are_ignored_or_refused because "moto has one answer";
     sqs_dead_letters: dead_letters_can_be_moved_back because "moto fails StartMessageMoveTask";
     cloudfront: a_caller_reference_makes_one_invalidation because "moto makes a second";

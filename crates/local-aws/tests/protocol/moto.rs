@@ -11,6 +11,7 @@ pub fn endpoint() -> &'static str {
     &ENDPOINT
 }
 
+#[expect(clippy::zombie_processes, reason = "it ends after this process, which cannot wait for it then")]
 fn start() -> String {
     // The shell's `read` ends when the pipe to this process closes, however this process ends.
     let script = r#""$0" -H 127.0.0.1 -p 0 2>&1 & moto=$!; read -r _; kill $moto"#;

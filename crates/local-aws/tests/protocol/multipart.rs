@@ -49,14 +49,6 @@ pub async fn parts_become_one_object(peer: &Peer) {
     // Out of order, and with gaps in the numbers: only the order counts.
     let last = part(peer, key, &id, 7, b"end".to_vec()).await;
     let first = part(peer, key, &id, 2, vec![b'a'; PART]).await;
-    let listed =
-        peer.s3.list_parts().bucket(&peer.bucket).key(key).upload_id(&id).send().await.expect("parts");
-    let listed: Vec<_> =
-        listed.parts().iter().map(|p| (p.part_number().expect("n"), p.size().expect("size"))).collect();
-    assert_eq!(listed, [(2, PART as i64), (7, 3)]);
-    let under_way = peer.s3.list_multipart_uploads().bucket(&peer.bucket).send().await.expect("uploads");
-    assert_eq!(under_way.uploads().iter().filter_map(|upload| upload.upload_id()).collect::<Vec<_>>(), [&id]);
-
     complete(peer, key, &id, vec![first, last], None).await.expect("completed");
     let head = peer.s3.head_object().bucket(&peer.bucket).key(key).send().await.expect("head");
     assert_eq!(head.content_length(), Some(PART as i64 + 3));
@@ -78,17 +70,38 @@ pub async fn wrong_parts_are_refused(peer: &Peer) {
     let missing = CompletedPart::builder().part_number(9).e_tag("\"0123\"").build();
     assert_eq!(code(vec![missing]).await.as_deref(), Some("InvalidPart"));
 
-    peer.s3
-        .abort_multipart_upload()
-        .bucket(&peer.bucket)
-        .key(key)
-        .upload_id(&id)
-        .send()
-        .await
-        .expect("aborted");
-    assert_eq!(code(vec![small]).await.as_deref(), Some("NoSuchUpload"));
     let head =
-        peer.s3.head_object().bucket(&peer.bucket).key(key).send().await.expect_err("nothing was written");
+        peer.s3.head_object().bucket(&peer.bucket).key(key).send().await.expect_err("nothing is written");
+    assert_eq!(status(&head), 404);
+    complete(peer, key, &id, vec![small], None).await.expect("a refusal leaves the upload and its parts");
+    assert_eq!(text(peer, key).await, "small");
+}
+
+pub async fn uploads_under_way_can_be_listed_and_aborted(peer: &Peer) {
+    let key = "film.mp4";
+    let id = begin(peer, key).await;
+    let only = part(peer, key, &id, 3, b"only".to_vec()).await;
+    let parts =
+        peer.s3.list_parts().bucket(&peer.bucket).key(key).upload_id(&id).send().await.expect("parts");
+    let [listed] = parts.parts() else { panic!("one part") };
+    assert_eq!((listed.part_number(), listed.size(), listed.e_tag()), (Some(3), Some(4), only.e_tag()));
+    let uploads = async || {
+        let uploads = peer.s3.list_multipart_uploads().bucket(&peer.bucket).send().await.expect("uploads");
+        uploads
+            .uploads()
+            .iter()
+            .filter_map(|upload| upload.upload_id().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(uploads().await, [id.as_str()]);
+
+    let abort = peer.s3.abort_multipart_upload().bucket(&peer.bucket).key(key).upload_id(&id);
+    abort.send().await.expect("aborted");
+    assert_eq!(uploads().await, [""; 0]);
+    let refused = complete(peer, key, &id, vec![only], None).await.expect_err("refused");
+    assert_eq!(refused, (404, Some("NoSuchUpload".to_owned())));
+    let head =
+        peer.s3.head_object().bucket(&peer.bucket).key(key).send().await.expect_err("nothing is written");
     assert_eq!(status(&head), 404);
 }
 

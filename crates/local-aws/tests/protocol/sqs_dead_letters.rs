@@ -34,7 +34,7 @@ pub async fn dead_letters_can_be_moved_back(peer: &Peer) {
     assert!(source.ends_with(name), "{source}");
     let sources =
         peer.sqs.list_dead_letter_source_queues().queue_url(&peer.dlq_url).send().await.expect("sources");
-    assert_eq!(sources.queue_urls(), [peer.queue_url.clone()]);
+    assert_eq!(sources.queue_urls(), [peer.queue_url.as_str()]);
 
     let task = peer.sqs.start_message_move_task().source_arn(&arn).send().await.expect("started");
     assert!(task.task_handle().is_some());

@@ -1,0 +1,17 @@
+//! `flodrama`: the whole stack on loopback, and the commands of editors and operators.
+
+mod bar;
+mod check;
+mod cli;
+mod clients;
+mod config;
+mod play;
+mod redrive;
+mod rollback;
+mod status;
+mod up;
+mod upload;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,75 @@
+//! `up`: the whole stack in one process on loopback, wired by endpoint URLs as in production.
+
+mod keys;
+mod wiring;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use flodrama_asset::AssetId;
+use flodrama_asset::document::JobState;
+use flodrama_store::catalogue;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::{clients, play, upload};
+
+pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()> {
+    for file in files {
+        upload::readable(file)?;
+    }
+    let listener = match TcpListener::bind(("127.0.0.1", port)).await {
+        Ok(listener) => listener,
+        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!("port {port} is taken: name another with --port, or 0 for a free one.")
+        }
+        Err(e) => bail!("cannot listen on port {port}: {e}."),
+    };
+    let running = wiring::start(data, listener).await?;
+    let settings = data.join("flodrama.toml");
+    running.config.write(&settings)?;
+    println!("ready        {}", running.config.edge.url);
+    println!("settings     {}", settings.display());
+
+    let outcome = tokio::select! {
+        outcome = publish(&running.config, files) => outcome,
+        () = wiring::stop_signal() => {
+            running.stop().await;
+            return Ok(());
+        }
+    };
+    if let Err(e) = outcome {
+        running.stop().await;
+        return Err(e);
+    }
+    println!("Ctrl-C ends it; the same --data finds everything again.");
+    wiring::stop_signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Uploads and publishes the files, then says where everything plays.
+async fn publish(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
+    let store = clients::store(config).await;
+    let mut sent: Vec<AssetId> = Vec::new();
+    for file in files {
+        sent.push(upload::send(&store, file, &upload::key(file, None)?).await?);
+    }
+    for asset in &sent {
+        let status = upload::watch(&store, asset).await?;
+        if status.state == JobState::Failed {
+            eprintln!("{asset}: {}", status.reason.unwrap_or_else(|| "it failed without a reason".into()));
+        }
+    }
+    let http = clients::http()?;
+    let token = clients::sign_in(&http, &config.cognito).await?;
+    for status in catalogue(&store).await?.into_iter().filter(|s| s.live.is_some()) {
+        let manifest = play::manifest_url(config, &status.asset, &http, &token).await;
+        let manifest =
+            manifest.with_context(|| format!("{} is published but does not play", status.asset))?;
+        println!("\n{}", status.asset);
+        println!("player page  {}", play::page_url(config, &status.asset, &token));
+        println!("manifest     {manifest}");
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! End-to-end scenarios over the built programs, as black boxes.
+//!
+//! Nothing of the workspace is linked here: the programs are started, and what they publish is judged by ffmpeg,
+//! ffprobe, Chromium, moto and a playlist reader of this test's own.
+
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod media;
+mod peer;
+mod publish;
+mod repo_rules;
+mod signatures;
+mod support;
+mod up;

@@ -1,0 +1,114 @@
+//! The same source gives the same bytes, however many children worked on it and however often it was interrupted.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{generated, transcode};
+use crate::support::clip::Clip;
+use crate::support::process::{Process, Signal};
+use crate::support::programs;
+
+#[test]
+fn the_number_of_children_does_not_change_a_byte() {
+    let bench = Bench::new(300);
+    let [one, three] = ["1", "3"].map(|jobs| bench.transcode(jobs, &["--jobs", jobs]));
+    assert_same(&one, &three);
+}
+
+#[test]
+fn an_interrupted_transcode_goes_on_where_it_ended() {
+    let bench = Bench::new(600);
+    let whole = bench.transcode("whole", &[]);
+    let out = bench.folder.path().join("interrupted");
+    let running = Process::start(&programs::worker(), |command| {
+        command.arg("transcode").arg(&bench.source).arg(&out).args(["--jobs", "1"]).arg("--preset").arg(&bench.preset);
+    });
+    let begun = Instant::now();
+    while chunks_done(&out) < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no chunk was finished:\n{}", running.said());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let children = running.descendants();
+    let stopped = running.stop(Signal::INT);
+    assert_eq!(stopped.status.code(), Some(1));
+    assert!(stopped.took < Duration::from_secs(5), "it took {:?}", stopped.took);
+    assert_eq!(crate::support::process::alive(&children), [0; 0], "children are left");
+    assert!(!out.join("main.m3u8").exists(), "it was not interrupted");
+
+    let first = out.join("video/180p/00001.m4s");
+    let written = modified(&first);
+    bench.transcode("interrupted", &[]);
+    assert_eq!(modified(&first), written, "what was finished was made again");
+    assert_same(&whole, &out);
+}
+
+/// A clip, and a preset whose chunks are short.
+struct Bench {
+    folder: tempfile::TempDir,
+    source: PathBuf,
+    preset: PathBuf,
+}
+
+impl Bench {
+    fn new(frames: u32) -> Bench {
+        let folder = tempfile::tempdir().expect("folder");
+        let source = Clip { frames, ..generated::open_gop() }.make(folder.path());
+        let shipped = std::fs::read_to_string(programs::repository().join("presets/web-h264.toml"));
+        let short = shipped.expect("the shipped preset").replace("segment_gops = 3", "segment_gops = 1");
+        let short = short.replace("chunk_segments = 2", "chunk_segments = 1");
+        let preset = folder.path().join("short.toml");
+        std::fs::write(&preset, short).expect("preset");
+        Bench { folder, source, preset }
+    }
+
+    fn transcode(&self, name: &str, more: &[&str]) -> PathBuf {
+        let out = self.folder.path().join(name);
+        let preset = self.preset.to_str().expect("a plain path");
+        let tree = transcode(&self.source, &out, &[&["--preset", preset], more].concat());
+        let segments = tree.videos()[0].media.segments.len();
+        assert!(segments >= 6, "{segments} segments are too few chunks to tell");
+        out
+    }
+}
+
+/// Finished chunks of an unfinished tree.
+fn chunks_done(out: &Path) -> usize {
+    let work = std::fs::read_dir(out).ok().and_then(|entries| {
+        let hidden = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        entries.flatten().map(|entry| entry.path()).find(hidden)
+    });
+    let Some(Ok(commits)) = work.map(|work| std::fs::read_dir(work.join("commits"))) else { return 0 };
+    let names = commits.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("chunk-") && name.ends_with(".json")).count()
+}
+
+fn modified(path: &Path) -> SystemTime {
+    std::fs::metadata(path).and_then(|file| file.modified()).expect("a finished segment")
+}
+
+/// The report says what the work cost, which differs; nothing else may.
+fn assert_same(one: &Path, other: &Path) {
+    let (one, other) = (files(one), files(other));
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (path, bytes) in one.iter().filter(|(path, _)| path.as_path() != Path::new("report.json")) {
+        assert!(other[path] == *bytes, "{} differs", path.display());
+    }
+}
+
+fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).expect("below the root").to_owned();
+                found.insert(name, std::fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,148 @@
+//! One scenario for each kind of source, over clips whose pictures carry their numbers.
+
+use super::tree::{Expected, Tree};
+use super::{check, transcode};
+use crate::support::clip::{Clip, Sound, beeps, pitch_hz};
+use crate::support::ffmpeg;
+
+const ENGLISH: Sound = Sound { language: "eng", hz: 1000, from_s: 0.0 };
+const FRENCH: Sound = Sound { language: "fre", hz: 500, from_s: 0.0 };
+/// The encoder smears the begin of a beep over a few milliseconds.
+const BEEP_TOLERANCE_S: f64 = 0.01;
+
+#[test]
+fn a_film_in_two_languages() {
+    let sounds = vec![ENGLISH, FRENCH];
+    let (size, display) = ((640, 360), (640, 360));
+    let tree = judge(&Clip { size, display, frames: 350, sounds, ..Clip::default() });
+    assert_eq!(tree.main.variants.len(), 2);
+    assert_eq!(tree.videos()[0].media.segments.len(), 3, "segments of 6, 6 and 2 s");
+}
+
+#[test]
+fn thirty_frames_of_television() {
+    judge(&Clip { rate: (30_000, 1001), frames: 241, ..Clip::default() });
+}
+
+#[test]
+fn a_silent_film_at_23_976() {
+    judge(&Clip { name: "clip.mov", rate: (24_000, 1001), frames: 160, sounds: Vec::new(), ..Clip::default() });
+}
+
+#[test]
+fn a_phone_held_upright() {
+    let (size, display) = ((640, 360), (360, 640));
+    judge(&Clip { size, display, turned: true, frames: 100, ..Clip::default() });
+}
+
+#[test]
+fn pixels_that_are_not_square() {
+    let (size, display) = ((480, 360), (640, 360));
+    judge(&Clip { size, display, filter: "setsar=4/3", frames: 100, ..Clip::default() });
+}
+
+#[test]
+fn a_variable_frame_rate() {
+    let keep = |n| !(5..=12).contains(&(n % 25)) && n % 7 != 3;
+    judge(&Clip { name: "clip.mkv", keep, frames: 225, ..Clip::default() });
+}
+
+#[test]
+fn a_single_frame() {
+    judge(&Clip { frames: 1, ..Clip::default() });
+}
+
+#[test]
+fn half_a_second() {
+    judge(&Clip { frames: 13, ..Clip::default() });
+}
+
+#[test]
+fn a_clock_that_starts_at_ten_seconds() {
+    judge(&Clip { name: "clip.ts", output: &["-output_ts_offset", "10"], ..Clip::default() });
+}
+
+#[test]
+fn open_groups_of_pictures() {
+    let tree = judge(&open_gop());
+    assert!(tree.videos()[0].media.segments.len() > 2, "more than one chunk");
+}
+
+#[test]
+fn sound_that_comes_later() {
+    let sounds = vec![Sound { from_s: 1.5, ..ENGLISH }];
+    judge(&Clip { sounds, ..Clip::default() });
+}
+
+#[test]
+fn a_picture_that_comes_later() {
+    judge(&Clip { keep: |n| n >= 20, name: "clip.mkv", ..Clip::default() });
+}
+
+/// Pictures before a keyframe lean on the group before it, in chunks that begin with that keyframe.
+pub fn open_gop() -> Clip {
+    let video = &[
+        "-c:v", "libx264", "-preset", "fast", "-g", "30", "-x264-params", "open-gop=1:bframes=8:b-pyramid=normal",
+    ];
+    Clip { name: "clip.mkv", video, frames: 420, ..Clip::default() }
+}
+
+/// Makes the clip, transcodes it, and checks everything.
+fn judge(clip: &Clip) -> Tree {
+    let folder = tempfile::tempdir().expect("folder");
+    let source = clip.make(folder.path());
+    let tree = transcode(&source, &folder.path().join("out"), &[]);
+    check(&tree, &expected(clip));
+    every_picture_has_its_place(clip, &tree);
+    every_beep_has_its_time(clip, &tree);
+    tree
+}
+
+fn expected(clip: &Clip) -> Expected {
+    let duration_s = f64::from(clip.frames) * clip.frame_s();
+    let tag = |sound: &Sound| if sound.language == "fre" { "fr".to_owned() } else { "en".to_owned() };
+    Expected { duration_s, display: clip.display, languages: clip.sounds.iter().map(tag).collect() }
+}
+
+/// Each output picture shows the source picture of its time: none is lost, doubled or out of order, at no border of
+/// chunks either.
+fn every_picture_has_its_place(clip: &Clip, tree: &Tree) {
+    let frame_s = tree.frame_s();
+    assert!((frame_s - clip.frame_s()).abs() < 1e-6, "the source's rate is kept");
+    let kept = clip.kept();
+    let rungs = tree.videos();
+    let shown = clip.numbers(&rungs[0].playlist);
+    for (i, number) in shown.iter().enumerate() {
+        // A source picture stands until the next one; times round to the nearest frame.
+        let at = kept.partition_point(|n| *n as usize <= i).max(1) - 1;
+        assert_eq!(*number, kept[at], "picture {i} of the top rung");
+    }
+    for rung in &rungs[1..] {
+        assert_eq!(clip.numbers(&rung.playlist), shown, "{}", rung.playlist.display());
+    }
+    for trick in tree.tricks() {
+        let times = trick.boundaries();
+        let still: Vec<u32> = times[..times.len() - 1].iter().map(|t| shown[(t / frame_s).round() as usize]).collect();
+        assert_eq!(clip.numbers(&trick.playlist), still, "I-frames");
+    }
+}
+
+fn every_beep_has_its_time(clip: &Clip, tree: &Tree) {
+    let duration_s = f64::from(clip.frames) * clip.frame_s();
+    for (sound, audio) in clip.sounds.iter().zip(tree.audios()) {
+        let name = audio.playlist.display();
+        let samples = ffmpeg::samples(&audio.playlist);
+        let start_s = ffmpeg::frames(&audio.playlist)[0].pts_s;
+        let heard: Vec<f64> = beeps(&samples).iter().map(|at| at + start_s).collect();
+        let seconds = (0..).map(f64::from).skip_while(|s| *s < sound.from_s).take_while(|s| *s < duration_s);
+        let due: Vec<f64> = seconds.collect();
+        assert_eq!(heard.len(), due.len(), "{name}: beeps at {heard:?}");
+        for (heard, due) in heard.iter().zip(&due) {
+            assert!((heard - due).abs() < BEEP_TOLERANCE_S, "{name}: a beep at {heard} s, not {due}");
+        }
+        if duration_s > 0.1 {
+            let hz = pitch_hz(&samples, heard[0] - start_s);
+            assert!((hz / f64::from(sound.hz) - 1.0).abs() < 0.1, "{name} has a pitch of {hz} Hz");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The checks that hold for every tree, over clips from cameras, phones and editors. `FLODRAMA_MEDIA` names the folder.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::tree::Expected;
+use super::{check, transcode};
+use crate::support::ffmpeg;
+
+/// Short clips, each odd in another way.
+const CLIPS: [&str; 8] = [
+    "720p12_5fps.mp4",
+    "audio_first_friday.mp4",
+    "ax_sample_with_srt.mkv",
+    "derived_opengop_bframes8.mp4",
+    "derived_video_starts_1500ms_late.mp4",
+    "iphone_568x320_rot90_gps.mov",
+    "sar_2x1.mp4",
+    "webm_no_cues.webm",
+];
+
+#[test]
+fn real_clips() {
+    let Some(folder) = std::env::var_os("FLODRAMA_MEDIA").map(PathBuf::from) else {
+        println!("real clips: none (FLODRAMA_MEDIA names no folder); the generated clips ran");
+        return;
+    };
+    for name in CLIPS {
+        let source = folder.join(name);
+        assert!(source.is_file(), "{} is missing", source.display());
+        println!("real clip: {name}");
+        let out = tempfile::tempdir().expect("folder");
+        let tree = transcode(&source, &out.path().join("out"), &[]);
+        check(&tree, &expected(&source));
+    }
+}
+
+/// What ffprobe says of the source.
+fn expected(source: &Path) -> Expected {
+    let found = ffmpeg::probe_leniently(source, &["-show_streams", "-show_packets"]);
+    let streams = found["streams"].as_array().expect("streams");
+    let of = |kind: &'static str| streams.iter().filter(move |s| s["codec_type"] == kind);
+    let video = of("video").next().expect("a picture");
+    let start_s = |stream: &Value| seconds(&stream["start_time"]);
+
+    let packets = found["packets"].as_array().expect("packets");
+    let pictures = packets.iter().filter(|p| p["stream_index"] == video["index"]);
+    let ends = pictures.map(|p| seconds(&p["pts_time"]) + p["duration_time"].as_str().map_or(0.0, parse));
+    let end_s = ends.fold(f64::MIN, f64::max);
+    let sound_s = of("audio").map(start_s).fold(f64::MAX, f64::min);
+    let early = start_s(video) - sound_s > 0.05;
+    let begin_s = if early { sound_s } else { start_s(video) };
+
+    let mut languages = Vec::new();
+    for audio in of("audio") {
+        let tag = match audio["tags"]["language"].as_str() {
+            Some("eng") => "en",
+            None | Some("und") => "und",
+            Some(other) => panic!("a language that this test does not know: {other}"),
+        };
+        if !languages.iter().any(|known| known == tag) {
+            languages.push(tag.to_owned());
+        }
+    }
+    Expected { duration_s: end_s - begin_s, display: display(video), languages }
+}
+
+fn display(video: &Value) -> (u32, u32) {
+    let side = |name: &str| video[name].as_f64().expect("pixels");
+    let (mut width, mut height) = (side("width"), side("height"));
+    let aspect = match video["sample_aspect_ratio"].as_str().and_then(|a| a.split_once(':')) {
+        Some((num, den)) if num != "0" => parse(num) / parse(den),
+        _ => 1.0,
+    };
+    if aspect >= 1.0 { width *= aspect } else { height /= aspect }
+    let turns = video["side_data_list"].as_array().into_iter().flatten().find_map(|d| d["rotation"].as_i64());
+    let (width, height) = (width.round() as u32, height.round() as u32);
+    if turns.is_some_and(|turns| turns % 180 != 0) { (height, width) } else { (width, height) }
+}
+
+fn seconds(value: &Value) -> f64 {
+    parse(value.as_str().expect("a time"))
+}
+
+fn parse(text: &str) -> f64 {
+    text.parse().expect("a number")
+}

@@ -1,0 +1,108 @@
+//! Video renditions, judged by ffprobe and ffmpeg.
+
+use super::tree::{Expected, Rendition, Tree};
+use crate::support::{ffmpeg, hls};
+
+/// Times in playlists and probes are rounded to microseconds.
+const ROUNDING_S: f64 = 0.0005;
+
+/// Checks every rung and the I-frame rendition.
+pub fn check(tree: &Tree, expected: &Expected) {
+    let frame_s = tree.frame_s();
+    let rungs = tree.videos();
+    assert!(!rungs.is_empty());
+    let mut shape: Option<(usize, Vec<f64>)> = None;
+    for rung in &rungs {
+        let name = rung.playlist.display();
+        let frames = ffmpeg::frames(&rung.playlist);
+        for (i, frame) in frames.iter().enumerate() {
+            let off = (frame.pts_s - i as f64 * frame_s).abs();
+            assert!(off < ROUNDING_S, "{name}: frame {i} is shown at {} s", frame.pts_s);
+        }
+        let duration_s = frames.len() as f64 * frame_s;
+        assert!(
+            (duration_s - expected.duration_s).abs() <= frame_s + ROUNDING_S,
+            "{name}: {duration_s} s, the source has {}",
+            expected.duration_s
+        );
+        let boundaries = rung.boundaries();
+        let stated_s = boundaries.last().expect("an end");
+        assert!((stated_s - duration_s).abs() < 0.01, "{name}: says {stated_s} s, has {duration_s}");
+        size(rung, expected.display);
+        segments(rung, frame_s, &frames);
+        // Rungs can be switched at every segment only if all have the same frames in each.
+        let same = shape.get_or_insert((frames.len(), boundaries.clone()));
+        assert_eq!(*same, (frames.len(), boundaries), "{name} is not aligned with the first rung");
+    }
+    for trick in tree.tricks() {
+        iframes(&trick, expected.duration_s, frame_s);
+    }
+}
+
+/// Even, in the source's shape, in square pixels, never larger than the source.
+fn size(rung: &Rendition, display: (u32, u32)) {
+    let name = rung.playlist.display();
+    let (width, height) = ffmpeg::size(&rung.playlist);
+    assert_eq!((width, height), hls::resolution(&rung.attributes["RESOLUTION"]), "{name}");
+    assert_eq!(ffmpeg::stream(&rung.playlist)["sample_aspect_ratio"], "1:1", "{name}");
+    assert!(width % 2 == 0 && height % 2 == 0, "{name}: {width}×{height}");
+    assert!(width <= display.0 && height <= display.1, "{name}: {width}×{height} is enlarged");
+    let aspect = |(w, h): (u32, u32)| f64::from(w) / f64::from(h);
+    let off = aspect((width, height)) / aspect(display) - 1.0;
+    // Rounding to even sides moves each by one pixel at most.
+    let tolerated = 1.0 / f64::from(width) + 1.0 / f64::from(height);
+    assert!(off.abs() <= tolerated, "{name}: {width}×{height} of {display:?}");
+}
+
+/// Each segment can be decoded by itself from its first frame on, and has the frames that its duration says.
+fn segments(rung: &Rendition, frame_s: f64, frames: &[ffmpeg::Frame]) {
+    let init = rung.init();
+    let mut first = 0;
+    for (i, segment) in rung.media.segments.iter().enumerate() {
+        let name = format!("{}, segment {}", rung.playlist.display(), i + 1);
+        let alone = [init.clone(), rung.bytes(i)].concat();
+        let annex_b = ["-i", "pipe:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264", "-"];
+        let slices = slices(&ffmpeg::ffmpeg_piped(&annex_b, &alone));
+        assert_eq!(slices.first(), Some(&IDR), "{name} does not begin with an IDR frame");
+        let count = (segment.duration_s / frame_s).round() as usize;
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("alone.mp4");
+        std::fs::write(&path, &alone).expect("segment");
+        let decoded = ffmpeg::frames(&path);
+        assert_eq!(decoded.len(), count, "{name}");
+        assert!(decoded[0].key, "{name}");
+        assert!((decoded[0].pts_s - frames[first].pts_s).abs() < ROUNDING_S, "{name}: {}", decoded[0].pts_s);
+        first += count;
+    }
+    assert_eq!(first, frames.len(), "{}", rung.playlist.display());
+}
+
+const IDR: u8 = 5;
+
+/// Types of the coded slices (ITU-T H.264 table 7-1) in a byte stream.
+fn slices(annex_b: &[u8]) -> Vec<u8> {
+    let starts = annex_b.windows(4).filter(|w| w[..3] == [0, 0, 1]);
+    starts.map(|w| w[3] & 0x1f).filter(|kind| (1..=5).contains(kind)).collect()
+}
+
+/// Each byte range is one picture that decodes alone.
+fn iframes(trick: &Rendition, duration_s: f64, frame_s: f64) {
+    let name = trick.playlist.display();
+    let (width, height) = hls::resolution(&trick.attributes["RESOLUTION"]);
+    let init = trick.init();
+    for (i, segment) in trick.media.segments.iter().enumerate() {
+        assert!(segment.range.is_some(), "{name}: I-frame {i} has no byte range");
+        let alone = [init.clone(), trick.bytes(i)].concat();
+        let picture = ["-i", "pipe:0", "-f", "rawvideo", "-pix_fmt", "gray", "-"];
+        let pixels = ffmpeg::ffmpeg_piped(&picture, &alone);
+        assert_eq!(pixels.len(), (width * height) as usize, "{name}: I-frame {i} is not one picture");
+    }
+    let boundaries = trick.boundaries();
+    let stated_s = boundaries.last().expect("an end");
+    assert!((stated_s - duration_s).abs() <= frame_s + 0.01, "{name}: {stated_s} s, the source has {duration_s}");
+    let frames = ffmpeg::frames(&trick.playlist);
+    assert_eq!(frames.len(), trick.media.segments.len(), "{name}");
+    for (frame, stated_s) in frames.iter().zip(&boundaries) {
+        assert!((frame.pts_s - stated_s).abs() < 0.01, "{name}: an I-frame at {} s, not {stated_s}", frame.pts_s);
+    }
+}

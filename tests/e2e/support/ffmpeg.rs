@@ -1,0 +1,113 @@
+//! The judges: what ffmpeg and ffprobe, which nobody here wrote, make of a file.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::process::run;
+
+/// A decoded frame: of video a picture, of audio a run of samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Presentation time in seconds.
+    pub pts_s: f64,
+    /// True where decoding can begin here.
+    pub key: bool,
+    /// Samples, of audio.
+    pub samples: u64,
+}
+
+/// Decodes the only stream of `path` to its end. Any line of complaint fails.
+pub fn frames(path: &Path) -> Vec<Frame> {
+    let entries = "frame=pts_time,key_frame,nb_samples";
+    let found = probe(path, &["-show_entries", entries]);
+    let frames = found["frames"].as_array().expect("frames");
+    let seconds = |frame: &Value| frame["pts_time"].as_str().expect("a time").parse().expect("seconds");
+    let frame = |frame: &Value| Frame {
+        pts_s: seconds(frame),
+        key: frame["key_frame"] == 1,
+        samples: frame["nb_samples"].as_u64().unwrap_or(0),
+    };
+    frames.iter().map(frame).collect()
+}
+
+/// What ffprobe says of `path`, as JSON. Any line of complaint fails.
+pub fn probe(path: &Path, args: &[&str]) -> Value {
+    let (found, complaint) = ffprobe(path, args);
+    assert!(complaint.is_empty(), "ffprobe {}: {complaint}", path.display());
+    found
+}
+
+/// The same of a source, which may be odd.
+pub fn probe_leniently(path: &Path, args: &[&str]) -> Value {
+    ffprobe(path, args).0
+}
+
+fn ffprobe(path: &Path, args: &[&str]) -> (Value, String) {
+    let fixed = ["-v", "error", "-of", "json"].map(OsStr::new);
+    let args = args.iter().map(OsStr::new);
+    let done = run("ffprobe", fixed.into_iter().chain(args).chain([path.as_os_str()]));
+    assert_eq!(done.code, Some(0), "ffprobe {}: {}", path.display(), done.stderr);
+    (serde_json::from_slice(&done.stdout).expect("ffprobe prints JSON"), done.stderr)
+}
+
+/// The first stream of `path`.
+pub fn stream(path: &Path) -> Value {
+    probe(path, &["-show_streams"])["streams"][0].clone()
+}
+
+/// Width and height of a picture or of a video's first stream.
+pub fn size(path: &Path) -> (u32, u32) {
+    let stream = stream(path);
+    let side = |name: &str| stream[name].as_u64().expect("a picture") as u32;
+    (side("width"), side("height"))
+}
+
+/// Runs ffmpeg and gives what it writes to its standard output. Any line of complaint fails.
+pub fn ffmpeg(args: &[&str]) -> Vec<u8> {
+    let done = run("ffmpeg", ["-nostdin", "-v", "error"].iter().chain(args));
+    assert!(done.code == Some(0) && done.stderr.is_empty(), "ffmpeg {args:?}: {:?} {}", done.code, done.stderr);
+    done.stdout
+}
+
+/// The same, with `input` as `pipe:0`.
+pub fn ffmpeg_piped(args: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new("ffmpeg")
+        .args(["-v", "error"])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ffmpeg runs");
+    let mut pipe = child.stdin.take().expect("piped");
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(move || pipe.write_all(input));
+        let output = child.wait_with_output().expect("ffmpeg ends");
+        (writer.join().expect("the writer does not panic"), output)
+    });
+    let (sent, output) = written;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaint.is_empty(), "ffmpeg {args:?}: {} {complaint}", output.status);
+    sent.expect("ffmpeg reads its input to the end");
+    output.stdout
+}
+
+/// Mean brightness of a picture and its spread (standard deviation), 0 to 255.
+pub fn brightness(path: &Path) -> (f64, f64) {
+    let path = path.to_str().expect("a plain path");
+    let luma = ffmpeg(&["-i", path, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+    let mean = luma.iter().map(|l| f64::from(*l)).sum::<f64>() / luma.len() as f64;
+    let variance = luma.iter().map(|l| (f64::from(*l) - mean).powi(2)).sum::<f64>() / luma.len() as f64;
+    (mean, variance.sqrt())
+}
+
+/// All samples of an audio rendition, mixed to mono, at 48 kHz.
+pub fn samples(path: &Path) -> Vec<f32> {
+    let path = path.to_str().expect("a plain path");
+    let bytes = ffmpeg(&["-i", path, "-ac", "1", "-ar", "48000", "-f", "f32le", "-"]);
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}

@@ -1,0 +1,63 @@
+//! Where the programs under test are, and those that judge them.
+
+use std::path::{Path, PathBuf};
+
+/// `flodrama-worker` of this build.
+pub fn worker() -> PathBuf {
+    built("flodrama-worker")
+}
+
+/// `flodrama` of this build.
+pub fn flodrama() -> PathBuf {
+    built("flodrama")
+}
+
+/// moto's server: the independent peer.
+pub fn moto_server() -> PathBuf {
+    if let Some(named) = std::env::var_os("FLODRAMA_MOTO_SERVER") {
+        return named.into();
+    }
+    let program = target().join("peers/moto/bin/moto_server");
+    assert!(program.is_file(), "moto_server is not installed: run scripts/setup --tests");
+    program
+}
+
+/// The script that watches an episode in headless Chromium.
+pub fn browser_script() -> PathBuf {
+    let folder = repository().join("tests/browser");
+    assert!(
+        folder.join("node_modules/playwright-core").is_dir(),
+        "the browser test's packages are not installed: run scripts/setup --tests"
+    );
+    folder.join("player.mjs")
+}
+
+/// Where test artefacts are kept, such as screenshots.
+pub fn artifacts() -> PathBuf {
+    std::env::var_os("FLODRAMA_ARTIFACTS").map_or_else(|| target().join("artifacts"), PathBuf::from)
+}
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository")
+}
+
+/// cargo runs this test as `<target>/<profile>/deps/e2e-…`.
+fn profile() -> PathBuf {
+    let this = std::env::current_exe().expect("this test has a path");
+    this.ancestors().nth(2).expect("cargo's layout").to_owned()
+}
+
+fn target() -> PathBuf {
+    profile().parent().expect("cargo's layout").to_owned()
+}
+
+fn built(name: &str) -> PathBuf {
+    let program = profile().join(name);
+    assert!(
+        program.is_file(),
+        "{} is missing: build the workspace first: cargo build --workspace",
+        program.display()
+    );
+    program
+}
