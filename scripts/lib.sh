@@ -1,9 +1,7 @@
 # Sourced by the scripts beside it: goes to the project's root, and names the step that failed.
 # shellcheck shell=bash
 
-# shellcheck disable=SC2034 # for the scripts that take paths
-called_from=$PWD
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 # The Node.js that scripts/setup brings where the system has none that will do.
 prefer_own_node() {

@@ -87,6 +87,8 @@ impl App {
         let preset = Preset::load(&config.work.preset)?;
         let scratch =
             config.work.scratch.clone().unwrap_or_else(|| std::env::temp_dir().join("flodrama-worker"));
+        // Children work in a folder of their own, where a relative path would lead elsewhere.
+        let scratch = std::path::absolute(scratch)?;
         std::fs::create_dir_all(&scratch)
             .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", scratch.display()))?;
         let visibility = Duration::from_secs(config.queue.visibility_timeout_s.into());
@@ -166,7 +168,14 @@ impl App {
         tracing::error!(%asset, %version, key = source.key, code = %error.kind, ?action,
             detail = error.detail, "{}", error.message);
         match action {
-            Action::Retry(delay) => Some(delay),
+            Action::Retry(delay) => {
+                let notes = ProgressNotes { store: &self.store, source, asset: &asset, version: &version };
+                let waiting = Status::at("waiting", 0.0);
+                if let Err(e) = notes.write(JobState::Running, &waiting, Some(error.message)).await {
+                    tracing::warn!(%asset, detail = e.detail, "cannot write progress");
+                }
+                Some(delay)
+            }
             Action::Drop => None,
             Action::Fail => match self.record(source, &asset, &version, &error).await {
                 Ok(()) => None,

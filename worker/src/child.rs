@@ -64,6 +64,8 @@ impl Children {
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Ctrl-C at a terminal is for the worker to handle, which then ends its children.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| JobError::io("start media child", &e))?;

@@ -145,8 +145,8 @@ fn log(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends with SIGTERM or Ctrl-C.
-async fn stop_signal() {
+/// Ends with SIGTERM or Ctrl-C, for every program that runs the worker.
+pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

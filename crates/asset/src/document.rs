@@ -42,11 +42,12 @@ pub struct Progress {
     pub version: Version,
     /// Where the job stands.
     pub state: JobState,
-    /// What is being done, in one word: `fetch`, `probe`, `encode`, `package`, `proof`, `publish`, `done`.
+    /// What is being done, in one word: `fetch`, `probe`, `encode`, `package`, `proof`, `publish`, `done`; `waiting` where
+    /// the worker will try again.
     pub stage: String,
     /// 0 to 100.
     pub percent: f64,
-    /// Why it failed, in a sentence for the content team.
+    /// Why it failed or waits, in a sentence for the content team.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The upload that the job is for.

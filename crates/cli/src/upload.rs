@@ -89,7 +89,8 @@ pub async fn watch(store: &Store, asset: &AssetId) -> anyhow::Result<AssetStatus
                 return Ok(status);
             }
             JobState::Queued => bar.set(0.0, "queued"),
-            JobState::Running => bar.set(status.percent, ""),
+            // A reason while it runs: the worker will try again.
+            JobState::Running => bar.set(status.percent, status.reason.as_deref().unwrap_or("")),
         }
         tokio::time::sleep(POLL).await;
     }

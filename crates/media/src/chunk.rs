@@ -93,25 +93,21 @@ pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Writ
 }
 
 /// A source frame that may be shown several times but is filtered once, and not at all where it is never shown.
-enum Held {
-    Decoded(Option<ffmpeg_next::frame::Video>),
-    Prepared(ffmpeg_next::frame::Video),
+struct Held {
+    decoded: Option<ffmpeg_next::frame::Video>,
+    prepared: Option<ffmpeg_next::frame::Video>,
 }
 
 impl Held {
     fn decoded(frame: ffmpeg_next::frame::Video) -> Held {
-        Held::Decoded(Some(frame))
+        Held { decoded: Some(frame), prepared: None }
     }
 
     fn prepared(&mut self, prepare: &mut Prepare) -> Result<&mut ffmpeg_next::frame::Video> {
-        if let Held::Decoded(frame) = self {
-            let frame = frame.take().ok_or_else(|| MediaError::internal("chunk", "a frame failed before"))?;
-            *self = Held::Prepared(prepare.run(frame)?);
+        if let Some(frame) = self.decoded.take() {
+            self.prepared = Some(prepare.run(frame)?);
         }
-        match self {
-            Held::Prepared(frame) => Ok(frame),
-            Held::Decoded(_) => unreachable!("replaced above"),
-        }
+        self.prepared.as_mut().ok_or_else(|| MediaError::internal("chunk", "this frame could not be filtered before"))
     }
 }
 

@@ -210,11 +210,11 @@ domain = "example.com"
 
     #[test]
     fn every_field_is_documented_with_its_variable() {
-        let manual = include_str!("../../../docs/config-edge.md");
+        let manual = include_str!("../../../docs/CONFIG.md");
         for (section, field, _) in FIELDS {
             let variable = format!("`{PREFIX}{}__{}`", section.to_uppercase(), field.to_uppercase());
             let line = manual.lines().find(|line| line.contains(&variable));
-            let line = line.unwrap_or_else(|| panic!("{variable} is not in docs/config-edge.md"));
+            let line = line.unwrap_or_else(|| panic!("{variable} is not in docs/CONFIG.md"));
             assert!(line.starts_with(&format!("| `{field}` |")), "{line}");
         }
     }

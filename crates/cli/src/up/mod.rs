@@ -1,6 +1,7 @@
 //! `up`: the whole stack in one process on loopback, wired by endpoint URLs as in production.
 
 mod keys;
+mod space;
 mod wiring;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use anyhow::{Context, bail};
 use flodrama_asset::AssetId;
 use flodrama_asset::document::JobState;
 use flodrama_store::catalogue;
+use flodrama_worker::cli::stop_signal;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
@@ -25,6 +27,9 @@ pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()
         }
         Err(e) => bail!("cannot listen on port {port}: {e}."),
     };
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("cannot use the data folder {}", data.display()))?;
+    space::check(data, files)?;
     let running = wiring::start(data, listener).await?;
     let settings = data.join("flodrama.toml");
     running.config.write(&settings)?;
@@ -33,7 +38,7 @@ pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()
 
     let outcome = tokio::select! {
         outcome = publish(&running.config, files) => outcome,
-        () = wiring::stop_signal() => {
+        () = stop_signal() => {
             running.stop().await;
             return Ok(());
         }
@@ -43,7 +48,7 @@ pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()
         return Err(e);
     }
     println!("Ctrl-C ends it; the same --data finds everything again.");
-    wiring::stop_signal().await;
+    stop_signal().await;
     running.stop().await;
     Ok(())
 }

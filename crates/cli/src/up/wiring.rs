@@ -33,7 +33,7 @@ pub struct Running {
     services: Vec<JoinHandle<()>>,
 }
 
-/// Starts everything. The edge serves on `listener`.
+/// Starts everything below `data`, which exists. The edge serves on `listener`.
 pub async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<Running> {
     std::fs::create_dir_all(data)
         .with_context(|| format!("cannot use the data folder {}", data.display()))?;
@@ -86,21 +86,6 @@ impl Running {
             }
         }
         self.stack.shutdown().await;
-    }
-}
-
-/// Ends with Ctrl-C or SIGTERM.
-pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        // Without the handler, Ctrl-C still works.
-        Err(_) => drop(tokio::signal::ctrl_c().await),
     }
 }
 

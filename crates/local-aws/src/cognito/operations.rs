@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Cognito;
-use super::tokens::{Refresh, Session, TOKEN_S};
+use super::tokens::{Refresh, SignIn, TOKEN_S};
 use super::users::User;
 use crate::aws_json::Fault;
 
@@ -135,13 +135,13 @@ impl Cognito {
         now_s: i64,
         refresh: Option<String>,
     ) -> Result<Tokens, Fault> {
-        let session = Session { user, issuer: &self.issuer, client_id: &self.client_id, auth_time_s, now_s };
+        let sign_in = SignIn { user, issuer: &self.issuer, client_id: &self.client_id, auth_time_s, now_s };
         let sign = |claims: std::io::Result<serde_json::Value>| {
             self.key.sign(&claims.map_err(Fault::internal)?).map_err(Fault::internal)
         };
         Ok(Tokens {
-            access_token: sign(session.access())?,
-            id_token: sign(session.id())?,
+            access_token: sign(sign_in.access())?,
+            id_token: sign(sign_in.id())?,
             refresh_token: refresh,
             expires_in: TOKEN_S,
             token_type: "Bearer",

@@ -20,7 +20,7 @@ pub(super) const TOKEN_S: i64 = 3_600;
 const REFRESH_S: i64 = 30 * 24 * 3600;
 
 /// What both tokens of one sign-in share.
-pub(super) struct Session<'s> {
+pub(super) struct SignIn<'s> {
     pub user: &'s User,
     pub issuer: &'s str,
     pub client_id: &'s str,
@@ -29,7 +29,7 @@ pub(super) struct Session<'s> {
     pub now_s: i64,
 }
 
-impl Session<'_> {
+impl SignIn<'_> {
     /// The access token's claims. There is no `aud`: the client is in `client_id`.
     pub fn access(&self) -> std::io::Result<Value> {
         let mut claims = self.common("access")?;
