@@ -107,7 +107,9 @@ impl Held {
         if let Some(frame) = self.decoded.take() {
             self.prepared = Some(prepare.run(frame)?);
         }
-        self.prepared.as_mut().ok_or_else(|| MediaError::internal("chunk", "this frame could not be filtered before"))
+        self.prepared
+            .as_mut()
+            .ok_or_else(|| MediaError::internal("chunk", "this frame could not be filtered before"))
     }
 }
 

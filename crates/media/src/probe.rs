@@ -1,5 +1,6 @@
 //! Says what a source is. Every packet is read once, so that the plan knows each frame's time and each keyframe.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use ffmpeg_next as ffmpeg;
@@ -31,6 +32,10 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     };
     let mut video = describe_video(&stream, limits)?;
     let index = stream.index();
+    let declared_track_s = match stream.duration() {
+        d if d > 0 => Some(d as f64 * f64::from(stream.time_base())),
+        _ => None,
+    };
     let declared_duration_s = match input.duration() {
         d if d > 0 => Some(d as f64 / f64::from(ffmpeg::ffi::AV_TIME_BASE)),
         _ => None,
@@ -38,12 +43,21 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     let mut audio: Vec<AudioTrack> = input.streams().filter_map(|s| describe_audio(&s)).collect();
     let subtitles = input.streams().filter_map(|s| describe_subtitle(&s)).collect();
 
-    let starts = scan(&mut input, index, &mut video)?;
+    let Scan { starts, end_s } = scan(&mut input, index, &mut video)?;
     for track in &mut audio {
         track.start_s = starts.get(&track.stream).copied().unwrap_or(0.0);
     }
     audio.retain(|track| starts.contains_key(&track.stream));
-    check(&video, declared_duration_s, limits)?;
+    check(&video, limits)?;
+    let first_s = video.pts[0] as f64 * video.time_base.as_f64();
+    match (declared_track_s, declared_duration_s) {
+        (Some(declared_s), _) => {
+            whole(declared_s, video.end_pts as f64 * video.time_base.as_f64() - first_s)?
+        }
+        // The file as a whole: its other tracks may be longer than the picture.
+        (None, Some(declared_s)) => whole(declared_s, end_s)?,
+        (None, None) => {}
+    }
     Ok(SourceInfo {
         container: input.format().name().to_owned(),
         title: tag(&input.metadata(), "title"),
@@ -55,14 +69,19 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     })
 }
 
-/// Reads every packet: times and keyframes of the video track, and when each other track begins, in seconds.
-fn scan(
-    input: &mut ffmpeg::format::context::Input,
-    index: usize,
-    video: &mut VideoTrack,
-) -> Result<std::collections::BTreeMap<usize, f64>> {
+/// What reading every packet tells, in seconds of the file's clock.
+struct Scan {
+    /// When each track but the video begins, by stream index.
+    starts: BTreeMap<usize, f64>,
+    /// When the last track ends.
+    end_s: f64,
+}
+
+/// Reads every packet: times and keyframes of the video track, and when the tracks begin and end.
+fn scan(input: &mut ffmpeg::format::context::Input, index: usize, video: &mut VideoTrack) -> Result<Scan> {
     let bases: Vec<f64> = input.streams().map(|s| f64::from(s.time_base())).collect();
-    let mut starts = std::collections::BTreeMap::new();
+    let mut starts = BTreeMap::new();
+    let mut end_s = f64::MIN;
     let mut last_duration = 0;
     loop {
         let mut packet = ffmpeg::Packet::empty();
@@ -76,8 +95,9 @@ fn scan(
             }
         }
         let (pts, dts) = stamps(&packet);
+        let base = bases.get(packet.stream()).copied().unwrap_or(0.0);
+        end_s = end_s.max((pts + packet.duration()) as f64 * base);
         if packet.stream() != index {
-            let base = bases.get(packet.stream()).copied().unwrap_or(0.0);
             let shown = !crate::sys::is_discarded(&packet);
             if shown {
                 starts.entry(packet.stream()).or_insert(pts as f64 * base);
@@ -110,10 +130,10 @@ fn scan(
         // A last frame without a duration stands as long as the one before it.
         video.end_pts = last + (last - before);
     }
-    Ok(starts)
+    Ok(Scan { starts, end_s })
 }
 
-fn check(video: &VideoTrack, declared_s: Option<f64>, limits: &Limits) -> Result<()> {
+fn check(video: &VideoTrack, limits: &Limits) -> Result<()> {
     let (Some(first), Some(_)) = (video.pts.first(), video.keyframes.first()) else {
         return Err(MediaError::new(ErrorKind::NoVideo, "The video track has no pictures."));
     };
@@ -126,12 +146,15 @@ fn check(video: &VideoTrack, declared_s: Option<f64>, limits: &Limits) -> Result
         );
         return Err(MediaError::new(ErrorKind::OverLimit, message));
     }
-    let Some(declared) = declared_s else { return Ok(()) };
-    // Other tracks may be longer than the picture, but not by most of the file.
-    let lost = declared - video.end_pts as f64 * video.time_base.as_f64();
-    if lost > TOLERATED_LOSS_S.max(declared * TOLERATED_LOSS) && seconds < declared * 0.9 {
+    Ok(())
+}
+
+/// Refuses a file that holds clearly less than it declares.
+fn whole(declared_s: f64, held_s: f64) -> Result<()> {
+    let lost_s = declared_s - held_s;
+    if lost_s > TOLERATED_LOSS_S.max(declared_s * TOLERATED_LOSS) && held_s < declared_s * 0.9 {
         let message =
-            format!("The file is cut off: it declares {declared:.1} s of video and holds {seconds:.1} s.");
+            format!("The file is cut off: it declares {declared_s:.1} s of video and holds {held_s:.1} s.");
         return Err(MediaError::new(ErrorKind::Truncated, message));
     }
     Ok(())
