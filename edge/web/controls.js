@@ -35,7 +35,8 @@ export function createControls({ root, video, display, actions }) {
 
   function paintTime() {
     byId("time-now").textContent = clock(video.currentTime);
-    byId("time-total").textContent = clock(video.duration);
+    // Rounded: at the end of the stream the browser takes a few milliseconds off, and 0:30 would turn to 0:29.
+    byId("time-total").textContent = clock(Math.round(video.duration));
   }
 
   function paintDisplay() {

@@ -20,7 +20,7 @@ pub enum Standing {
     Open,
     /// It is live already.
     Published,
-    /// A newer upload of the same key is live.
+    /// A newer upload of the same key is live, or this one was and was rolled back.
     Superseded,
     /// Another episode has this asset id.
     NameTaken,
@@ -31,6 +31,10 @@ pub fn standing(pointer: Option<&Pointer>, version: &Version, source: &SourceRef
     let Some(pointer) = pointer else { return Standing::Open };
     if pointer.version == *version {
         return Standing::Published;
+    }
+    // It was live and is not any more: replaced, or rolled back by hand. A message that comes again changes neither.
+    if pointer.previous.as_ref() == Some(version) {
+        return Standing::Superseded;
     }
     if !pointer.source.same_episode(source) {
         return Standing::NameTaken;
@@ -102,7 +106,7 @@ async fn move_pointer(
 
 /// A newer upload is live.
 pub fn superseded() -> JobError {
-    JobError::new(ErrorKind::Superseded, "A newer upload of this episode is already published.")
+    JobError::new(ErrorKind::Superseded, "A newer upload of this episode is published, or this one was and has been rolled back.")
 }
 
 /// Another episode has this id.
@@ -171,6 +175,19 @@ mod tests {
         assert_eq!(stands(&new, &old), Standing::Superseded);
         assert_eq!(stands(&new, &new), Standing::Published);
         assert_eq!(standing(None, &Version::derive(&new, "{}", "x264"), &new), Standing::Open);
+    }
+
+    #[test]
+    fn a_message_that_comes_again_does_not_undo_a_rollback() {
+        let (old, bad) = (source("uploads/a.mp4", "1", "0055"), source("uploads/a.mp4", "2", "0056"));
+        let [old_version, bad_version] = [&old, &bad].map(|s| Version::derive(s, "{}", "x264"));
+        let rolled_back = Pointer {
+            version: old_version,
+            previous: Some(bad_version.clone()),
+            published_at: OffsetDateTime::UNIX_EPOCH,
+            source: bad.clone(),
+        };
+        assert_eq!(standing(Some(&rolled_back), &bad_version, &bad), Standing::Superseded);
     }
 
     #[test]

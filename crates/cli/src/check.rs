@@ -35,7 +35,7 @@ pub async fn run(target: &str, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{report}");
+        println!("{report}");
     }
     Ok(if report.is_publishable() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

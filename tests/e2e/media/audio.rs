@@ -37,7 +37,10 @@ pub fn check(tree: &Tree, expected: &Expected) {
         let (ours, theirs) = (audio.boundaries(), pictures.boundaries());
         assert_eq!(ours.len(), theirs.len(), "{name} has other segments than the picture");
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            assert!((ours - theirs).abs() <= aac_frame_s + 0.001, "{name}: a segment at {ours}, not {theirs}");
+            assert!(
+                (ours - theirs).abs() <= aac_frame_s + 0.001,
+                "{name}: a segment at {ours}, not {theirs}"
+            );
         }
     }
 }

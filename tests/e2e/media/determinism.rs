@@ -22,7 +22,13 @@ fn an_interrupted_transcode_goes_on_where_it_ended() {
     let whole = bench.transcode("whole", &[]);
     let out = bench.folder.path().join("interrupted");
     let running = Process::start(&programs::worker(), |command| {
-        command.arg("transcode").arg(&bench.source).arg(&out).args(["--jobs", "1"]).arg("--preset").arg(&bench.preset);
+        command
+            .arg("transcode")
+            .arg(&bench.source)
+            .arg(&out)
+            .args(["--jobs", "1"])
+            .arg("--preset")
+            .arg(&bench.preset);
     });
     let begun = Instant::now();
     while chunks_done(&out) < 2 {

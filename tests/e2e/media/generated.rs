@@ -1,12 +1,18 @@
 //! One scenario for each kind of source, over clips whose pictures carry their numbers.
 
+use std::path::Path;
+
 use super::tree::{Expected, Rendition, Tree};
 use super::{check, transcode};
 use crate::support::clip::{Clip, Sound, beeps, pitch_hz};
-use crate::support::ffmpeg;
+use crate::support::{ffmpeg, hls};
 
 const ENGLISH: Sound = Sound { language: "eng", hz: 1000, from_s: 0.0 };
 const FRENCH: Sound = Sound { language: "fre", hz: 500, from_s: 0.0 };
+/// Signal to noise of a picture without visible damage.
+const CLEAN_DB: f64 = 32.0;
+/// Clips have a keyframe at least so often.
+const KEYFRAMES_S: f64 = 2.1;
 /// The encoder smears the begin of a beep over a few milliseconds.
 const BEEP_TOLERANCE_S: f64 = 0.01;
 
@@ -14,7 +20,8 @@ const BEEP_TOLERANCE_S: f64 = 0.01;
 fn a_film_in_two_languages() {
     let sounds = vec![ENGLISH, FRENCH];
     let (size, display) = ((640, 360), (640, 360));
-    let rungs = judge(&Clip { size, display, frames: 350, sounds, ..Clip::default() });
+    let clip = Clip { size, display, frames: 350, sounds, ..Clip::default() };
+    let rungs = judge(&clip);
     let segments: Vec<usize> = rungs.iter().map(|rung| rung.media.segments.len()).collect();
     assert_eq!(segments, [3, 3], "two rungs, segments of 6, 6 and 2 s");
 }
@@ -26,7 +33,13 @@ fn thirty_frames_of_television() {
 
 #[test]
 fn a_silent_film_at_23_976() {
-    judge(&Clip { name: "clip.mov", rate: (24_000, 1001), frames: 160, sounds: Vec::new(), ..Clip::default() });
+    judge(&Clip {
+        name: "clip.mov",
+        rate: (24_000, 1001),
+        frames: 160,
+        sounds: Vec::new(),
+        ..Clip::default()
+    });
 }
 
 #[test]
@@ -82,7 +95,14 @@ fn a_picture_that_comes_later() {
 /// Pictures before a keyframe lean on the group before it, in chunks that begin with that keyframe.
 pub fn open_gop() -> Clip {
     let video = &[
-        "-c:v", "libx264", "-preset", "fast", "-g", "30", "-x264-params", "open-gop=1:bframes=8:b-pyramid=normal",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "fast",
+        "-g",
+        "30",
+        "-x264-params",
+        "open-gop=1:bframes=8:b-pyramid=normal",
     ];
     Clip { name: "clip.mkv", video, frames: 420, ..Clip::default() }
 }
@@ -94,6 +114,8 @@ fn judge(clip: &Clip) -> Vec<Rendition> {
     let tree = transcode(&source, &folder.path().join("out"), &[]);
     check(&tree, &expected(clip));
     every_picture_has_its_place(clip, &tree);
+    every_picture_is_like_its_source(clip, &source, &tree);
+    every_tile_shows_its_time(clip, &tree);
     every_beep_has_its_time(clip, &tree);
     tree.videos()
 }
@@ -122,8 +144,36 @@ fn every_picture_has_its_place(clip: &Clip, tree: &Tree) {
     }
     for trick in tree.tricks() {
         let times = trick.boundaries();
-        let still: Vec<u32> = times[..times.len() - 1].iter().map(|t| shown[(t / frame_s).round() as usize]).collect();
+        let still: Vec<u32> =
+            times[..times.len() - 1].iter().map(|t| shown[(t / frame_s).round() as usize]).collect();
         assert_eq!(clip.numbers(&trick.playlist), still, "I-frames");
+    }
+}
+
+/// A picture that leaned on one that its chunk never decoded would be full of debris.
+fn every_picture_is_like_its_source(clip: &Clip, source: &Path, tree: &Tree) {
+    if clip.kept().len() < clip.frames as usize || clip.size != clip.display {
+        return;
+    }
+    let likeness = ffmpeg::likeness_db(&tree.videos()[0].playlist, source);
+    assert_eq!(likeness.len(), clip.frames as usize);
+    for (i, db) in likeness.iter().enumerate() {
+        assert!(*db > CLEAN_DB, "picture {i} is {db} dB from its source");
+    }
+}
+
+/// A preview on the seek bar is what a seek to there would show, or the keyframe next to it.
+fn every_tile_shows_its_time(clip: &Clip, tree: &Tree) {
+    let folder = tree.folder.join("thumbs");
+    let storyboard = std::fs::read_to_string(folder.join("storyboard.vtt")).expect("storyboard");
+    for cue in hls::cues(&storyboard) {
+        let (sheet, part) = cue.payload.split_once("#xywh=").expect("a part of a sheet");
+        let part: Vec<&str> = part.split(',').collect();
+        let crop = format!("crop={}:{}:{}:{}", part[2], part[3], part[0], part[1]);
+        let number = clip.numbers_within(&folder.join(sheet), &crop)[0];
+        let shown_s = f64::from(number) * clip.frame_s();
+        let off_s = if shown_s < cue.start_s { cue.start_s - shown_s } else { shown_s - cue.end_s };
+        assert!(off_s <= KEYFRAMES_S, "{}: the tile shows {shown_s} s", cue.start_s);
     }
 }
 

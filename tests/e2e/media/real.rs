@@ -1,5 +1,6 @@
 //! The checks that hold for every tree, over clips from cameras, phones and editors. `FLODRAMA_MEDIA` names the folder.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -23,13 +24,13 @@ const CLIPS: [&str; 8] = [
 #[test]
 fn real_clips() {
     let Some(folder) = std::env::var_os("FLODRAMA_MEDIA").map(PathBuf::from) else {
-        println!("real clips: none (FLODRAMA_MEDIA names no folder); the generated clips ran");
+        say("real clips: none, FLODRAMA_MEDIA names no folder; the generated clips stand alone");
         return;
     };
     for name in CLIPS {
         let source = folder.join(name);
         assert!(source.is_file(), "{} is missing", source.display());
-        println!("real clip: {name}");
+        say(&format!("real clip: {name}"));
         let out = tempfile::tempdir().expect("folder");
         let tree = transcode(&source, &out.path().join("out"), &[]);
         check(&tree, &expected(&source));
@@ -73,7 +74,11 @@ fn display(video: &Value) -> (u32, u32) {
         Some((num, den)) if num != "0" => parse(num) / parse(den),
         _ => 1.0,
     };
-    if aspect >= 1.0 { width *= aspect } else { height /= aspect }
+    if aspect >= 1.0 {
+        width *= aspect
+    } else {
+        height /= aspect
+    }
     let turns = video["side_data_list"].as_array().into_iter().flatten().find_map(|d| d["rotation"].as_i64());
     let (width, height) = (width.round() as u32, height.round() as u32);
     if turns.is_some_and(|turns| turns % 180 != 0) { (height, width) } else { (width, height) }
@@ -85,4 +90,9 @@ fn seconds(value: &Value) -> f64 {
 
 fn parse(text: &str) -> f64 {
     text.parse().expect("a number")
+}
+
+/// Past the capture of test output: what ran must be seen where everything passed.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("standard error is open");
 }

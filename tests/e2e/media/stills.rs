@@ -17,7 +17,8 @@ pub fn check(tree: &Tree, expected: &Expected, asset: &Value) {
     let folder = playlist.parent().expect("a folder");
     for sheet in &sheets.segments {
         assert_eq!(sheet.tiles["RESOLUTION"], attributes["RESOLUTION"]);
-        let (tile, layout) = (hls::resolution(&sheet.tiles["RESOLUTION"]), hls::resolution(&sheet.tiles["LAYOUT"]));
+        let (tile, layout) =
+            (hls::resolution(&sheet.tiles["RESOLUTION"]), hls::resolution(&sheet.tiles["LAYOUT"]));
         let size = ffmpeg::size(&folder.join(&sheet.uri));
         assert_eq!(size, (tile.0 * layout.0, tile.1 * layout.1), "{}", sheet.uri);
     }
@@ -37,7 +38,11 @@ fn storyboard(folder: &std::path::Path, duration_s: f64, frame_s: f64, sheets: &
         assert!(sheets.segments.iter().any(|s| s.uri == sheet), "{sheet} is in no playlist");
         let part: Vec<u32> = part.split(',').map(|n| n.parse().expect("pixels")).collect();
         let (width, height) = ffmpeg::size(&folder.join(sheet));
-        assert!(part[0] + part[2] <= width && part[1] + part[3] <= height, "{} is beside the sheet", cue.payload);
+        assert!(
+            part[0] + part[2] <= width && part[1] + part[3] <= height,
+            "{} is beside the sheet",
+            cue.payload
+        );
     }
     assert!((at - duration_s).abs() <= frame_s + 0.002, "the storyboard ends at {at} s of {duration_s}");
 }

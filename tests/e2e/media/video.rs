@@ -99,10 +99,17 @@ fn iframes(trick: &Rendition, duration_s: f64, frame_s: f64) {
     }
     let boundaries = trick.boundaries();
     let stated_s = boundaries.last().expect("an end");
-    assert!((stated_s - duration_s).abs() <= frame_s + 0.01, "{name}: {stated_s} s, the source has {duration_s}");
+    assert!(
+        (stated_s - duration_s).abs() <= frame_s + 0.01,
+        "{name}: {stated_s} s, the source has {duration_s}"
+    );
     let frames = ffmpeg::frames(&trick.playlist);
     assert_eq!(frames.len(), trick.media.segments.len(), "{name}");
     for (frame, stated_s) in frames.iter().zip(&boundaries) {
-        assert!((frame.pts_s - stated_s).abs() < 0.01, "{name}: an I-frame at {} s, not {stated_s}", frame.pts_s);
+        assert!(
+            (frame.pts_s - stated_s).abs() < 0.01,
+            "{name}: an I-frame at {} s, not {stated_s}",
+            frame.pts_s
+        );
     }
 }

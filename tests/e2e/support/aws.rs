@@ -65,7 +65,8 @@ pub async fn multipart(s3: &aws_sdk_s3::Client, bucket: &str, key: &str, bytes: 
         parts.push(CompletedPart::builder().part_number(number).e_tag(etag).build());
     }
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let complete = s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(&id).multipart_upload(parts);
+    let complete =
+        s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(&id).multipart_upload(parts);
     complete.send().await.expect("a finished upload");
 }
 

@@ -108,8 +108,9 @@ impl Clip {
             )
         };
         let graph = picture + &self.sounds.iter().enumerate().map(sound).collect::<String>();
-        let mut args: Vec<String> =
-            ["-y", "-filter_complex", &graph.replace('\n', ""), "-map", "[picture]"].map(str::to_owned).into();
+        let mut args: Vec<String> = ["-y", "-filter_complex", &graph.replace('\n', ""), "-map", "[picture]"]
+            .map(str::to_owned)
+            .into();
         for (i, sound) in self.sounds.iter().enumerate() {
             let language = format!("language={}", sound.language);
             args.extend(["-map".into(), format!("[sound{i}]"), format!("-metadata:s:a:{i}"), language]);
@@ -127,11 +128,17 @@ impl Clip {
 
     /// The numbers of the pictures that a rendition shows, in its order.
     pub fn numbers(&self, playlist: &Path) -> Vec<u32> {
+        self.numbers_within(playlist, "null")
+    }
+
+    /// The numbers of the pictures in a part of `path`: `part` is a filter that cuts it out.
+    pub fn numbers_within(&self, path: &Path, part: &str) -> Vec<u32> {
         let upright = if self.turned { "transpose=cclock," } else { "" };
         // From the middle of the strip, where no ringing of an edge reaches.
-        let filter = format!("{upright}crop=iw:ih/5:0:ih*0.73,scale={BLOCKS}:1:flags=area,format=gray");
-        let playlist = playlist.to_str().expect("a plain path");
-        let args = ["-i", playlist, "-vsync", "passthrough", "-vf", &filter, "-f", "rawvideo", "-"];
+        let strip = format!("crop=iw:ih/5:0:ih*0.73,scale={BLOCKS}:1:flags=area,format=gray");
+        let filter = format!("{part},{upright}{strip}");
+        let path = path.to_str().expect("a plain path");
+        let args = ["-i", path, "-vsync", "passthrough", "-vf", &filter, "-f", "rawvideo", "-"];
         ffmpeg::ffmpeg(&args).chunks_exact(BLOCKS).map(number).collect()
     }
 }

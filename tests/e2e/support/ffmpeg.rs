@@ -69,7 +69,12 @@ pub fn size(path: &Path) -> (u32, u32) {
 /// Runs ffmpeg and gives what it writes to its standard output. Any line of complaint fails.
 pub fn ffmpeg(args: &[&str]) -> Vec<u8> {
     let done = run("ffmpeg", ["-nostdin", "-v", "error"].iter().chain(args));
-    assert!(done.code == Some(0) && done.stderr.is_empty(), "ffmpeg {args:?}: {:?} {}", done.code, done.stderr);
+    assert!(
+        done.code == Some(0) && done.stderr.is_empty(),
+        "ffmpeg {args:?}: {:?} {}",
+        done.code,
+        done.stderr
+    );
     done.stdout
 }
 
@@ -91,7 +96,11 @@ pub fn ffmpeg_piped(args: &[&str], input: &[u8]) -> Vec<u8> {
     });
     let (sent, output) = written;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && complaint.is_empty(), "ffmpeg {args:?}: {} {complaint}", output.status);
+    assert!(
+        output.status.success() && complaint.is_empty(),
+        "ffmpeg {args:?}: {} {complaint}",
+        output.status
+    );
     sent.expect("ffmpeg reads its input to the end");
     output.stdout
 }
@@ -103,6 +112,17 @@ pub fn brightness(path: &Path) -> (f64, f64) {
     let mean = luma.iter().map(|l| f64::from(*l)).sum::<f64>() / luma.len() as f64;
     let variance = luma.iter().map(|l| (f64::from(*l) - mean).powi(2)).sum::<f64>() / luma.len() as f64;
     (mean, variance.sqrt())
+}
+
+/// Peak signal to noise ratio of the brightness, in dB, of each picture of `path` against `source`, by their order.
+pub fn likeness_db(path: &Path, source: &Path) -> Vec<f64> {
+    let [path, source] = [path, source].map(|path| path.to_str().expect("a plain path"));
+    let pairs = "[0:v]setpts=N/TB[a];[1:v]setpts=N/TB[b];[a][b]psnr=stats_file=-";
+    let stats = ffmpeg(&["-i", path, "-i", source, "-lavfi", pairs, "-f", "null", "/dev/null"]);
+    let stats = String::from_utf8(stats).expect("text");
+    // Equal pictures are infinitely alike: "inf" is read as such.
+    let db = |line: &str| line.split_once("psnr_y:")?.1.split_whitespace().next()?.parse().ok();
+    stats.lines().map(|line| db(line).expect("a figure for each picture")).collect()
 }
 
 /// All samples of an audio rendition, mixed to mono, at 48 kHz.

@@ -105,10 +105,6 @@ impl Process {
         format!("{}{}", self.stdout.text(), self.stderr.text())
     }
 
-    pub fn stdout(&self) -> String {
-        self.stdout.text()
-    }
-
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.id() as i32).expect("a process id");
         kill_process(pid, signal).expect("it runs");
@@ -119,7 +115,8 @@ impl Process {
         let begun = Instant::now();
         self.signal(signal);
         let status = self.ended_within(STOP_WITHIN);
-        let status = status.unwrap_or_else(|| panic!("{} does not stop; it said:\n{}", self.name, self.said()));
+        let status =
+            status.unwrap_or_else(|| panic!("{} does not stop; it said:\n{}", self.name, self.said()));
         Stopped { status, took: begun.elapsed() }
     }
 

@@ -111,8 +111,10 @@ impl Stack {
     pub fn status(&self, asset: &str) -> Option<Value> {
         let done = self.command(["status", "--json"]);
         assert_eq!(done.code, Some(0), "{}", done.stderr);
-        let found: Vec<Value> =
-            serde_json::Deserializer::from_str(done.text()).into_iter().collect::<Result<_, _>>().expect("JSON");
+        let found: Vec<Value> = serde_json::Deserializer::from_str(done.text())
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .expect("JSON");
         found.into_iter().find(|status| status["asset"] == asset)
     }
 
