@@ -12,7 +12,7 @@ use crate::{check, play, redrive, rollback, status, up, upload};
 #[derive(Parser)]
 #[command(name = "flodrama", version, about = "Upload an episode; every screen plays it.")]
 struct Cli {
-    /// Settings of the stack to talk to; `up` writes them to <data>/flodrama.toml.
+    /// Settings of the stack to talk to; `up` writes them to `<data>/flodrama.toml`.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

@@ -44,7 +44,7 @@ fn run(task_file: &Path, report: &mut Reporter) -> Result<Output> {
     ffmpeg::init().step("libav")?;
     ffmpeg::log::set_level(ffmpeg::log::Level::Error);
     Ok(match task {
-        Task::Probe(limits) => Output::Source(crate::probe::run(&limits, source()?)?),
+        Task::Probe(limits) => Output::Source(Box::new(crate::probe::run(&limits, source()?)?)),
         Task::Chunk(task) => {
             let mut written = crate::chunk::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();

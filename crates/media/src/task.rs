@@ -194,7 +194,7 @@ pub enum Event {
 #[serde(rename_all = "snake_case")]
 pub enum Output {
     /// Of [`Task::Probe`].
-    Source(SourceInfo),
+    Source(Box<SourceInfo>),
     /// Of [`Task::Chunk`] and [`Task::Audio`]; the segments came as events.
     Written(Written),
     /// Of [`Task::Stills`].

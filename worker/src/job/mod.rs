@@ -148,7 +148,7 @@ impl Job {
 /// Says what a file is.
 pub async fn probe(children: &Children, input: &Path, limits: &Limits) -> Result<SourceInfo> {
     match children.run("probe", &Task::Probe(*limits), Some(input), |_| {}).await?.output {
-        Output::Source(source) => Ok(source),
+        Output::Source(source) => Ok(*source),
         other => Err(JobError::internal("probe", format_args!("unexpected answer {other:?}"))),
     }
 }

@@ -42,7 +42,7 @@ pub fn open(data: &Path) -> anyhow::Result<KeyPair> {
     };
     let digest = hash(MessageDigest::sha256(), &key.public_key_to_der()?)?;
     Ok(KeyPair {
-        id: format!("K{}", &hex::encode_upper(&digest)[..13]),
+        id: format!("K{}", &hex::encode_upper(digest)[..13]),
         private_pem: SecretString::from(String::from_utf8(key.private_key_to_pem_pkcs8()?)?),
         public_pem: String::from_utf8(key.public_key_to_pem()?)?,
     })

@@ -46,6 +46,6 @@ fn program() -> PathBuf {
     let found =
         folders.into_iter().map(|folder| folder.join("moto_server")).find(|program| program.is_file());
     found.expect(
-        "moto_server is not installed: run scripts/setup, or name the program in FLODRAMA_MOTO_SERVER",
+        "moto_server is not installed: run scripts/setup --tests, or name the program in FLODRAMA_MOTO_SERVER",
     )
 }
