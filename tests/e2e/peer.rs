@@ -135,16 +135,8 @@ impl Peer {
 
     /// Waits until every message was acknowledged.
     async fn drained(&self) {
-        let counts = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-        ];
         until("an empty queue", DONE_WITHIN, async || {
-            let ask = self.sqs.get_queue_attributes().queue_url(&self.queue_url);
-            let ask = ask.set_attribute_names(Some(counts.to_vec()));
-            let found = ask.send().await.expect("an answer").attributes.expect("counts");
-            counts.iter().all(|count| found[count] == "0").then_some(())
+            aws::is_empty(&self.sqs, &self.queue_url).await.then_some(())
         })
         .await;
     }

@@ -106,7 +106,10 @@ async fn move_pointer(
 
 /// A newer upload is live.
 pub fn superseded() -> JobError {
-    JobError::new(ErrorKind::Superseded, "A newer upload of this episode is published, or this one was and has been rolled back.")
+    JobError::new(
+        ErrorKind::Superseded,
+        "A newer upload of this episode is published, or this one was and has been rolled back.",
+    )
 }
 
 /// Another episode has this id.

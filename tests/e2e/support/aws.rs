@@ -4,6 +4,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::stack::Settings;
 
@@ -68,6 +69,18 @@ pub async fn multipart(s3: &aws_sdk_s3::Client, bucket: &str, key: &str, bytes: 
     let complete =
         s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(&id).multipart_upload(parts);
     complete.send().await.expect("a finished upload");
+}
+
+/// True where no message waits in a queue or is held by anybody.
+pub async fn is_empty(sqs: &aws_sdk_sqs::Client, queue_url: &str) -> bool {
+    let counts = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ];
+    let ask = sqs.get_queue_attributes().queue_url(queue_url).set_attribute_names(Some(counts.to_vec()));
+    let found = ask.send().await.expect("an answer").attributes.expect("counts");
+    counts.iter().all(|count| found[count] == "0")
 }
 
 /// All keys below a prefix.

@@ -34,6 +34,14 @@ pub fn frames(path: &Path) -> Vec<Frame> {
     frames.iter().map(frame).collect()
 }
 
+/// When each packet of `path` is shown, in seconds, without decoding it.
+pub fn packet_times(path: &Path) -> Vec<f64> {
+    let found = probe(path, &["-show_entries", "packet=pts_time"]);
+    let packets = found["packets"].as_array().expect("packets");
+    let time = |packet: &Value| packet["pts_time"].as_str().expect("a time").parse().expect("seconds");
+    packets.iter().map(time).collect()
+}
+
 /// What ffprobe says of `path`, as JSON. Any line of complaint fails.
 pub fn probe(path: &Path, args: &[&str]) -> Value {
     let (found, complaint) = ffprobe(path, args);
