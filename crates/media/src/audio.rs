@@ -327,7 +327,7 @@ impl<'a> Segmenter<'a> {
         let mut bytes = cmaf::segment_type()?;
         cmaf::fragment(self.segments, self.first * FRAME, &samples, &data, &mut bytes)?;
         let path = format!("{}/{:05}.m4s", self.track, self.segments);
-        crate::chunk::write(&self.task.out.join(&path), &bytes)?;
+        crate::track::write(&self.task.out.join(&path), &bytes)?;
         let next = self.first + self.pending.len() as u64;
         let shown = |unit: u64| (unit * FRAME).min(total).saturating_sub(self.priming);
         report.segment(SegmentWritten {
@@ -361,7 +361,7 @@ impl<'a> Segmenter<'a> {
             &aac.config,
             self.priming as u32,
         )?;
-        crate::chunk::write(&task.out.join(&self.track).join("init.mp4"), &init)?;
+        crate::track::write(&task.out.join(&self.track).join("init.mp4"), &init)?;
         let track = TrackWritten {
             track: self.track,
             codecs: cmaf::aac_codecs(&aac.config),

@@ -24,6 +24,7 @@ mod source;
 mod stills;
 mod sys;
 pub mod task;
+mod track;
 mod verify;
 
 pub use error::MediaError;

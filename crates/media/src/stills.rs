@@ -216,6 +216,6 @@ fn to_rgb(frame: &ffmpeg::frame::Video) -> Result<RgbImage> {
 }
 
 fn save(task: &StillsTask, path: String, bytes: &[u8]) -> Result<(String, u64)> {
-    crate::chunk::write(&task.out.join(&path), bytes)?;
+    crate::track::write(&task.out.join(&path), bytes)?;
     Ok((path, bytes.len() as u64))
 }

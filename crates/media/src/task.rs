@@ -48,15 +48,22 @@ pub struct Cadence {
     pub time_base: Ratio,
 }
 
-/// A media segment as a run of output frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A media segment as a run of output frames, cut into closed GOPs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentSpan {
     /// Number from 1 on, over the whole asset.
     pub number: u32,
     /// First output frame.
     pub first_frame: u64,
-    /// Output frames.
-    pub frames: u64,
+    /// Output frames of each GOP: an IDR frame begins each.
+    pub gops: Vec<u64>,
+}
+
+impl SegmentSpan {
+    /// Output frames of the segment.
+    pub fn frames(&self) -> u64 {
+        self.gops.iter().sum()
+    }
 }
 
 /// One H.264 encoder and where its segments go.
@@ -98,8 +105,6 @@ pub struct ChunkTask {
     pub cadence: Cadence,
     /// libav filter chain from decoded frames to the largest rung; empty where frames already fit.
     pub prepare: String,
-    /// Frames between IDR frames.
-    pub gop_frames: u64,
     /// The segments, consecutive.
     pub segments: Vec<SegmentSpan>,
     /// The rungs, largest first: each is scaled from the one before.

@@ -78,8 +78,8 @@ pub fn frames_per_second(rate: Ratio) -> u64 {
     (rate.as_f64().round() as u64).max(1)
 }
 
-/// Cuts `frames` output frames into segments of `segment_frames`.
-pub fn segments(frames: u64, segment_frames: u64, rate: Ratio) -> Vec<SegmentSpan> {
+/// Cuts `frames` output frames into segments of `segment_frames`, and those into GOPs of `gop_frames`.
+pub fn segments(frames: u64, segment_frames: u64, gop_frames: u64, rate: Ratio) -> Vec<SegmentSpan> {
     let mut spans = Vec::new();
     let mut first_frame = 0;
     while first_frame < frames {
@@ -88,7 +88,8 @@ pub fn segments(frames: u64, segment_frames: u64, rate: Ratio) -> Vec<SegmentSpa
         if behind as f64 / rate.as_f64() < SLIVER_S {
             count += behind;
         }
-        spans.push(SegmentSpan { number: spans.len() as u32 + 1, first_frame, frames: count });
+        let gops = (0..count).step_by(gop_frames as usize).map(|from| gop_frames.min(count - from)).collect();
+        spans.push(SegmentSpan { number: spans.len() as u32 + 1, first_frame, gops });
         first_frame += count;
     }
     spans
@@ -153,16 +154,17 @@ mod tests {
     #[test]
     fn segments_cover_every_frame_once_and_none_is_a_sliver() {
         for frames in 1..2000 {
-            let spans = segments(frames, 180, NTSC);
+            let spans = segments(frames, 180, 60, NTSC);
             let mut next = 0;
             for span in &spans {
                 assert_eq!(span.first_frame, next);
-                next += span.frames;
-                let seconds = span.frames as f64 / NTSC.as_f64();
+                next += span.frames();
+                assert!(span.gops.iter().all(|g| (1..=60).contains(g)), "{:?}", span.gops);
+                let seconds = span.frames() as f64 / NTSC.as_f64();
                 assert!(seconds.round() <= 6.0, "{frames} frames: a segment of {seconds} s");
             }
             assert_eq!(next, frames);
-            let last = spans.last().expect("one").frames as f64 / NTSC.as_f64();
+            let last = spans.last().expect("one").frames() as f64 / NTSC.as_f64();
             assert!(spans.len() == 1 || last >= SLIVER_S, "{frames} frames: last segment {last} s");
         }
     }

@@ -126,7 +126,7 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
     let second = cadence::frames_per_second(rate);
     let gop_frames = second * u64::from(preset.video.gop_s);
     let segment_frames = gop_frames * u64::from(preset.video.segment_gops);
-    let segments = cadence::segments(frames, segment_frames, rate);
+    let segments = cadence::segments(frames, segment_frames, gop_frames, rate);
 
     let aspect = video.sample_aspect.as_f64();
     let display = ladder::display_size((video.width, video.height), aspect, video.rotation);
@@ -354,8 +354,8 @@ mod tests {
     #[test]
     fn segments_are_six_seconds_with_idr_every_two() {
         let plan = planned(&source(1000));
-        assert_eq!((plan.gop_frames, plan.segments[0].frames), (50, 150));
-        assert_eq!(plan.segments.iter().map(|s| s.frames).sum::<u64>(), 1000);
+        assert_eq!((plan.gop_frames, &plan.segments[0].gops[..]), (50, &[50, 50, 50][..]));
+        assert_eq!(plan.segments.iter().map(|s| s.frames()).sum::<u64>(), 1000);
         assert_eq!(plan.chunks.iter().map(|c| c.segments).sum::<usize>(), plan.segments.len());
         assert_eq!(plan.trick.every_frames, 25);
         for rung in &plan.rungs {

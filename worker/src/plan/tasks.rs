@@ -24,7 +24,7 @@ impl Plan {
     pub fn tasks(&self, source: &SourceInfo, tree: &Path, limits: &Limits) -> Vec<NamedTask> {
         let audio = self.audio.iter().map(|a| {
             let boundaries =
-                self.segments.iter().map(|s| self.samples_at(s.first_frame + s.frames, a.sample_rate));
+                self.segments.iter().map(|s| self.samples_at(s.first_frame + s.frames(), a.sample_rate));
             NamedTask {
                 name: format!("audio-{}", a.group),
                 frames: 0,
@@ -66,7 +66,7 @@ impl Plan {
             let segments = &self.segments[chunk.first_segment..chunk.first_segment + chunk.segments];
             NamedTask {
                 name: format!("chunk-{i:04}"),
-                frames: segments.iter().map(|s| s.frames).sum(),
+                frames: segments.iter().map(|s| s.frames()).sum(),
                 task: Task::Chunk(ChunkTask {
                     out: tree.to_owned(),
                     index: i as u32,
@@ -75,7 +75,6 @@ impl Plan {
                     seek: chunk.seek,
                     cadence: self.cadence,
                     prepare: self.prepare.clone(),
-                    gop_frames: self.gop_frames,
                     segments: segments.to_vec(),
                     rungs: self.rungs.clone(),
                     trick: Some(self.trick.clone()),
@@ -87,7 +86,7 @@ impl Plan {
 
     /// Seconds of a full segment, rounded as a target duration is.
     pub fn segment_s(&self) -> u32 {
-        let longest = self.segments.iter().map(|s| s.frames).max().unwrap_or(0);
+        let longest = self.segments.iter().map(|s| s.frames()).max().unwrap_or(0);
         (longest.max(self.segment_frames) as f64 / self.cadence.rate.as_f64()).round() as u32
     }
 

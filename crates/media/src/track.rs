@@ -1,0 +1,206 @@
+//! One rendition of a chunk: its encoder, and its segments, each written as soon as it is complete.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ffmpeg_next::frame;
+use sha2::{Digest, Sha256};
+
+use crate::child::Reporter;
+use crate::cmaf::{self, Sample};
+use crate::error::{MediaError, Result};
+use crate::h264::{AccessUnit, Encoder};
+use crate::task::{Cadence, ChunkTask, IFrame, SegmentSpan, SegmentWritten, TrackWritten};
+
+/// What all renditions of a chunk share.
+pub struct Layout {
+    out: PathBuf,
+    segments: Vec<SegmentSpan>,
+    /// First output frame of the chunk.
+    start: u64,
+    /// Ticks per second and per frame.
+    ticks: (u32, u32),
+}
+
+impl Layout {
+    /// Of a chunk that begins at output frame `start`.
+    pub fn new(task: &ChunkTask, start: u64) -> Rc<Layout> {
+        Rc::new(Layout {
+            out: task.out.clone(),
+            segments: task.segments.clone(),
+            start,
+            ticks: ticks(&task.cadence),
+        })
+    }
+
+    fn frame_ticks(&self, frames: u64) -> u64 {
+        frames * u64::from(self.ticks.1)
+    }
+}
+
+/// Ticks per second and per frame: at least 10,000 a second, and whole numbers for every frame.
+fn ticks(cadence: &Cadence) -> (u32, u32) {
+    let factor = if cadence.rate.num < 10_000 { 1000 } else { 1 };
+    ((cadence.rate.num * factor) as u32, (cadence.rate.den * factor) as u32)
+}
+
+/// How the access units of a rendition lie in time and in files.
+#[derive(Clone, Copy)]
+pub enum Shape {
+    /// Every frame; one fragment for each segment.
+    Whole,
+    /// One frame in so many; a fragment for each, so that byte ranges find it alone.
+    Trick(u64),
+}
+
+/// An encoder and the segments that it fills.
+pub struct Track {
+    layout: Rc<Layout>,
+    shape: Shape,
+    encoder: Encoder,
+    written: TrackWritten,
+    units: Vec<AccessUnit>,
+    /// Segments written so far.
+    done: usize,
+}
+
+impl Track {
+    /// Opens a rendition and writes its initialisation section where the chunk is its first.
+    pub fn open(
+        layout: &Rc<Layout>,
+        name: String,
+        size: (u32, u32),
+        encoder: Encoder,
+        shape: Shape,
+    ) -> Result<Track> {
+        let delay = layout.frame_ticks(u64::from(encoder.reorder_frames));
+        let init = cmaf::video_init(size, layout.ticks.0, delay, &encoder.sps, &encoder.pps)?;
+        let folder = layout.out.join(&name);
+        std::fs::create_dir_all(&folder).map_err(|e| MediaError::io("rendition folder", &e))?;
+        // Every chunk of a rendition gives this same section; the parent compares the hashes.
+        if layout.segments.first().is_some_and(|s| s.number == 1) {
+            write(&folder.join("init.mp4"), &init)?;
+        }
+        let written = TrackWritten {
+            codecs: cmaf::avc_codecs(&encoder.sps),
+            init_sha256: hex::encode(Sha256::digest(&init)),
+            init_bytes: init.len() as u64,
+            track: name,
+        };
+        Ok(Track { layout: layout.clone(), shape, encoder, written, units: Vec::new(), done: 0 })
+    }
+
+    /// Encodes `frame` as number `pts` of the chunk, and writes what that completes.
+    pub fn push(
+        &mut self,
+        frame: &mut frame::Video,
+        pts: i64,
+        idr: bool,
+        report: &mut Reporter,
+    ) -> Result<()> {
+        self.encoder.push(frame, pts, idr, &mut self.units)?;
+        self.cut(report)
+    }
+
+    /// Writes what is left; the rendition's part of the chunk is complete.
+    pub fn finish(mut self, report: &mut Reporter) -> Result<TrackWritten> {
+        self.encoder.finish(&mut self.units)?;
+        self.cut(report)?;
+        let open = self.layout.segments.len() - self.done;
+        if open > 0 || !self.units.is_empty() {
+            let name = &self.written.track;
+            let what = format!("{name}: {open} segments open, {} access units left over", self.units.len());
+            return Err(MediaError::internal("segment", what));
+        }
+        Ok(self.written)
+    }
+
+    /// Units are in decoding order and GOPs are closed, so a segment's units are whole before the next one's begin.
+    fn cut(&mut self, report: &mut Reporter) -> Result<()> {
+        while let Some(span) = self.layout.segments.get(self.done) {
+            let count =
+                (self.unit_at(span.first_frame + span.frames()) - self.unit_at(span.first_frame)) as usize;
+            if self.units.len() < count {
+                break;
+            }
+            let segment = self.write_segment(span, &self.units[..count])?;
+            self.units.drain(..count);
+            self.done += 1;
+            report.segment(segment)?;
+        }
+        Ok(())
+    }
+
+    /// Output frames from one access unit to the next.
+    fn step(&self) -> u64 {
+        match self.shape {
+            Shape::Whole => 1,
+            Shape::Trick(every) => every,
+        }
+    }
+
+    /// Number in the chunk of the first access unit at or behind an output frame.
+    fn unit_at(&self, frame: u64) -> u64 {
+        (frame - self.layout.start).div_ceil(self.step())
+    }
+
+    fn write_segment(&self, span: &SegmentSpan, units: &[AccessUnit]) -> Result<SegmentWritten> {
+        let Layout { start, ticks: (timescale, _), .. } = *self.layout;
+        let frame_ticks = |frames: u64| self.layout.frame_ticks(frames);
+        let name = &self.written.track;
+        let broken = |what: &str| MediaError::internal("segment", format!("{name} {}: {what}", span.number));
+        if !units.first().is_some_and(|u| u.idr) {
+            return Err(broken("no IDR first"));
+        }
+        let segment_end = span.first_frame + span.frames();
+        let mut bytes = cmaf::segment_type()?;
+        let mut iframes = Vec::new();
+        let mut samples = Vec::with_capacity(units.len());
+        let mut data = Vec::new();
+        for (unit, number) in units.iter().zip(self.unit_at(span.first_frame)..) {
+            // Decoding order counts the track's own steps; presentation is in frames of the chunk.
+            let decode_frame = number * self.step();
+            let at = start + decode_frame;
+            let duration = frame_ticks((at + self.step()).min(segment_end) - at);
+            let ahead = unit.pts + i64::from(self.encoder.reorder_frames) - decode_frame as i64;
+            let ahead = u64::try_from(ahead).map_err(|_| broken("a frame is decoded after it is shown"))?;
+            samples.push(Sample {
+                size: unit.data.len() as u32,
+                duration: duration as u32,
+                composition: frame_ticks(ahead) as u32,
+                sync: unit.idr,
+            });
+            data.extend_from_slice(&unit.data);
+            if matches!(self.shape, Shape::Trick(_)) {
+                let offset = bytes.len() as u64;
+                let sequence = (at / self.step()) as u32 + 1;
+                cmaf::fragment(sequence, frame_ticks(at), &samples, &data, &mut bytes)?;
+                iframes.push(IFrame { offset, bytes: bytes.len() as u64 - offset, duration });
+                samples.clear();
+                data.clear();
+            }
+        }
+        if !samples.is_empty() {
+            cmaf::fragment(span.number, frame_ticks(span.first_frame), &samples, &data, &mut bytes)?;
+        }
+        let path = format!("{name}/{:05}.m4s", span.number);
+        write(&self.layout.out.join(&path), &bytes)?;
+        Ok(SegmentWritten {
+            path,
+            track: name.clone(),
+            number: span.number,
+            timescale,
+            start: frame_ticks(span.first_frame),
+            duration: frame_ticks(span.frames()),
+            samples: units.len() as u64,
+            bytes: bytes.len() as u64,
+            sha256: hex::encode(Sha256::digest(&bytes)),
+            iframes,
+        })
+    }
+}
+
+/// Writes a file of the tree.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(|e| MediaError::io(&format!("write {}", path.display()), &e))
+}
