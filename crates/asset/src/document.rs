@@ -33,6 +33,39 @@ pub enum JobState {
     Failed,
 }
 
+/// Who may play an episode while it is still being encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EarlyPlay {
+    /// Members of the groups that the edge is told of; viewers only see complete episodes.
+    #[default]
+    Editors,
+    /// Whoever is signed in.
+    Viewers,
+    /// Nobody: no preview is made.
+    Nobody,
+}
+
+/// A preview that plays: `vod/<asset>/<version>/preview/main.m3u8`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Who may play it.
+    pub early_play: EarlyPlay,
+    /// How much of the episode it holds so far, in milliseconds.
+    pub playable_ms: u64,
+    /// How long the episode will be, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What one rung costs so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RungProgress {
+    /// Folder name, such as `720p`.
+    pub name: String,
+    /// Kilobits a second, on average over the segments that are complete.
+    pub kbps: f64,
+}
+
 /// `jobs/<asset>/<version>/progress.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -47,6 +80,18 @@ pub struct Progress {
     pub stage: String,
     /// 0 to 100.
     pub percent: f64,
+    /// Seconds of video encoded in a second of time; once it can be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// Seconds until encoding ends, while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_s: Option<f64>,
+    /// Rates of the rungs so far, largest rung first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<RungProgress>,
+    /// The preview, once it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
     /// Why it failed or waits, in a sentence for the content team.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -13,6 +13,17 @@ pub enum TrackFile {
     Playlist,
 }
 
+/// A playlist of the preview, which plays what is encoded so far: it grows, and names the segments at their final keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PreviewFile {
+    /// `preview/main.m3u8`.
+    Multivariant,
+    /// `preview/video/<height>p/index.m3u8`.
+    Video(u32),
+    /// `preview/audio/<lang>-<channels>/index.m3u8`.
+    Audio(String),
+}
+
 /// A file of one published version. Its `Display` is the path below the version's folder; [`parse`] is the inverse.
 ///
 /// [`parse`]: PublishedFile::parse
@@ -44,6 +55,8 @@ pub enum PublishedFile {
     Asset,
     /// `report.json`.
     Report,
+    /// `preview/…`: the one part of a version that changes, until its encoding is complete.
+    Preview(PreviewFile),
 }
 
 impl PublishedFile {
@@ -55,6 +68,9 @@ impl PublishedFile {
             ["main.m3u8"] => Multivariant,
             ["asset.json"] => Asset,
             ["report.json"] => Report,
+            ["preview", "main.m3u8"] => Preview(PreviewFile::Multivariant),
+            ["preview", "video", rung, "index.m3u8"] => Preview(PreviewFile::Video(height(rung)?)),
+            ["preview", "audio", group, "index.m3u8"] => Preview(PreviewFile::Audio(label(group)?)),
             ["video", rung, name] => Video(height(rung)?, track_file(name)?),
             ["trick", rung, name] => Trick(height(rung)?, track_file(name)?),
             ["audio", group, name] => Audio(label(group)?, track_file(name)?),
@@ -78,7 +94,7 @@ impl PublishedFile {
     pub fn content_type(&self) -> &'static str {
         use PublishedFile::*;
         match self {
-            Multivariant | SubtitlePlaylist(_) | ImagesPlaylist => PLAYLIST,
+            Multivariant | SubtitlePlaylist(_) | ImagesPlaylist | Preview(_) => PLAYLIST,
             Video(_, t) | Trick(_, t) => track_type(*t, "video/mp4"),
             Audio(_, t) => track_type(*t, "audio/mp4"),
             SubtitleSegment(..) | Storyboard => "text/vtt",
@@ -86,6 +102,19 @@ impl PublishedFile {
             PosterWebp(_) => "image/webp",
             Asset | Report => "application/json",
         }
+    }
+
+    /// `Cache-Control` to store the file with: for ever, but for what grows.
+    pub fn cache_control(&self) -> &'static str {
+        match self {
+            PublishedFile::Preview(_) => "no-cache",
+            _ => "public, max-age=31536000, immutable",
+        }
+    }
+
+    /// True for the files that change while a version is made.
+    pub fn grows(&self) -> bool {
+        matches!(self, PublishedFile::Preview(_))
     }
 
     /// True for the files whose URIs the edge signs: playlists, and the storyboard that names the sprites.
@@ -131,6 +160,16 @@ impl fmt::Display for TrackFile {
     }
 }
 
+impl fmt::Display for PreviewFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PreviewFile::Multivariant => f.write_str("preview/main.m3u8"),
+            PreviewFile::Video(height) => write!(f, "preview/video/{height}p/index.m3u8"),
+            PreviewFile::Audio(group) => write!(f, "preview/audio/{group}/index.m3u8"),
+        }
+    }
+}
+
 impl fmt::Display for PublishedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use PublishedFile::*;
@@ -148,6 +187,7 @@ impl fmt::Display for PublishedFile {
             PosterWebp(width) => write!(f, "poster/{width}.webp"),
             Asset => f.write_str("asset.json"),
             Report => f.write_str("report.json"),
+            Preview(file) => file.fmt(f),
         }
     }
 }
@@ -173,6 +213,9 @@ mod tests {
             PublishedFile::PosterWebp(640),
             PublishedFile::Asset,
             PublishedFile::Report,
+            PublishedFile::Preview(PreviewFile::Multivariant),
+            PublishedFile::Preview(PreviewFile::Video(720)),
+            PublishedFile::Preview(PreviewFile::Audio("en-2".into())),
         ];
         for file in files {
             assert_eq!(PublishedFile::parse(&file.to_string()), Some(file));
@@ -193,6 +236,9 @@ mod tests {
             "audio/e%6e/init.mp4",
             "poster/640.png",
             "current.json",
+            "preview/video/720p/00001.m4s",
+            "preview/asset.json",
+            "preview/preview/main.m3u8",
         ] {
             assert_eq!(PublishedFile::parse(path), None, "{path}");
         }

@@ -29,7 +29,7 @@ pub enum ObjectKey {
     Upload(String),
     /// `vod/<asset>/current.json`: which version is live.
     Pointer(AssetId),
-    /// `vod/<asset>/<version>/…`: immutable once published.
+    /// `vod/<asset>/<version>/…`: immutable once published, but for `preview/`, which grows while the version is made.
     Published(AssetId, Version, PublishedFile),
     /// `jobs/<asset>/<version>/…`.
     Job(AssetId, Version, JobFile),
@@ -48,7 +48,7 @@ impl ObjectKey {
     /// `Cache-Control` to store the object with.
     pub fn cache_control(&self) -> &'static str {
         match self {
-            ObjectKey::Published(..) => "public, max-age=31536000, immutable",
+            ObjectKey::Published(_, _, file) => file.cache_control(),
             ObjectKey::Upload(_) | ObjectKey::Pointer(_) | ObjectKey::Job(..) => "no-store",
         }
     }
@@ -80,7 +80,7 @@ impl fmt::Display for ObjectKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TrackFile;
+    use crate::{PreviewFile, TrackFile};
 
     #[test]
     fn the_layout_is_the_contract() {
@@ -107,6 +107,10 @@ mod tests {
     #[test]
     fn only_published_files_may_be_kept_by_caches() {
         let asset: AssetId = "demo".parse().expect("id");
-        assert_eq!(ObjectKey::Pointer(asset).cache_control(), "no-store");
+        let version: Version = "v0123456789abcdef".parse().expect("version");
+        let published = |file| ObjectKey::Published(asset.clone(), version.clone(), file).cache_control();
+        assert!(published(PublishedFile::Multivariant).contains("immutable"));
+        assert_eq!(published(PublishedFile::Preview(PreviewFile::Multivariant)), "no-cache");
+        assert_eq!(ObjectKey::Pointer(asset.clone()).cache_control(), "no-store");
     }
 }

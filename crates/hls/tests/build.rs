@@ -180,3 +180,27 @@ fn hours_are_written_as_hours() {
         ImagesPlaylist { layout, duration_ms: 3_661_002, sheets }.storyboard_vtt().expect("a storyboard");
     assert!(vtt.contains("\n01:01:01.001 --> 01:01:01.002\n"), "{vtt}");
 }
+
+#[test]
+fn a_playlist_that_grows_only_adds_lines_and_ends_once() {
+    let all: Vec<Segment> =
+        (1..=3).map(|n| segment(&format!("../../../video/720p/0000{n}.m4s"), 6.0)).collect();
+    let so_far = |count: usize, ended| {
+        let playlist =
+            MediaPlaylist { target_duration_s: Some(6), ..media(all[..count].to_vec()) };
+        playlist.render_event(ended).expect("a playlist")
+    };
+    let (first, second, last) = (so_far(1, false), so_far(2, false), so_far(3, true));
+    for line in ["#EXT-X-PLAYLIST-TYPE:EVENT", "#EXT-X-START:TIME-OFFSET=0", "#EXT-X-INDEPENDENT-SEGMENTS"] {
+        assert!(first.lines().any(|l| l == line), "{first}");
+    }
+    assert!(second.starts_with(&first) && last.starts_with(&second));
+    assert!(!second.contains("ENDLIST") && last.ends_with("#EXT-X-ENDLIST\n"));
+}
+
+#[test]
+fn an_average_that_is_not_known_is_not_written() {
+    let variants = vec![Variant { rates: Rates { peak_bps: 5_000, average_bps: 0 }, ..variant("v.m3u8", 1) }];
+    let text = Multivariant { variants, ..Multivariant::default() }.render().expect("a playlist");
+    assert!(text.contains("BANDWIDTH=5000,CODECS") && !text.contains("AVERAGE-BANDWIDTH"), "{text}");
+}

@@ -25,7 +25,7 @@ pub fn run(task: &AudioTask, source: File, report: &mut Reporter) -> Result<Writ
     let mut encoder = Aac::open(task)?;
     let time_base = decoder.packet_time_base();
     let mut chain = Chain::new(task, time_base);
-    let mut segmenter = Segmenter::new(task, encoder.priming)?;
+    let mut segmenter = Segmenter::begin(task, &encoder, report)?;
     loop {
         let mut packet = ffmpeg::Packet::empty();
         match packet.read(&mut input) {
@@ -52,7 +52,7 @@ pub fn run(task: &AudioTask, source: File, report: &mut Reporter) -> Result<Writ
     chain.finish(&mut encoder)?;
     encoder.finish()?;
     segmenter.take(&mut encoder.units, report)?;
-    segmenter.finish(&encoder)
+    segmenter.finish()
 }
 
 fn open_decoder(input: &ffmpeg::format::context::Input, task: &AudioTask) -> Result<ffmpeg::decoder::Audio> {
@@ -267,7 +267,7 @@ impl Aac {
 /// Cuts access units into segments as they come and writes each when it is full.
 struct Segmenter<'a> {
     task: &'a AudioTask,
-    track: String,
+    track: TrackWritten,
     priming: u64,
     /// Access units of the whole track.
     count: u64,
@@ -278,10 +278,27 @@ struct Segmenter<'a> {
 }
 
 impl<'a> Segmenter<'a> {
-    fn new(task: &'a AudioTask, priming: u32) -> Result<Segmenter<'a>> {
-        let track = format!("audio/{}", task.group);
-        std::fs::create_dir_all(task.out.join(&track)).map_err(|e| MediaError::io("rendition folder", &e))?;
-        let priming = u64::from(priming);
+    /// Writes the initialisation section, so that whatever comes can be played at once.
+    fn begin(task: &'a AudioTask, aac: &Aac, report: &mut Reporter) -> Result<Segmenter<'a>> {
+        let name = format!("audio/{}", task.group);
+        std::fs::create_dir_all(task.out.join(&name)).map_err(|e| MediaError::io("rendition folder", &e))?;
+        let init = cmaf::audio_init(
+            task.sample_rate,
+            task.channels,
+            task.bit_rate,
+            &task.language,
+            &aac.config,
+            aac.priming,
+        )?;
+        crate::track::write(&task.out.join(&name).join("init.mp4"), &init)?;
+        let track = TrackWritten {
+            track: name,
+            codecs: cmaf::aac_codecs(&aac.config),
+            init_sha256: hex::encode(Sha256::digest(&init)),
+            init_bytes: init.len() as u64,
+        };
+        report.track(&track)?;
+        let priming = u64::from(aac.priming);
         // What the edit list shows ends here; units behind it would be a tail that the picture does not have.
         let count = (task.samples + priming).div_ceil(FRAME);
         Ok(Segmenter { task, track, priming, count, first: 0, segments: 0, pending: Vec::new() })
@@ -326,13 +343,13 @@ impl<'a> Segmenter<'a> {
         let data = self.pending.concat();
         let mut bytes = cmaf::segment_type()?;
         cmaf::fragment(self.segments, self.first * FRAME, &samples, &data, &mut bytes)?;
-        let path = format!("{}/{:05}.m4s", self.track, self.segments);
+        let path = format!("{}/{:05}.m4s", self.track.track, self.segments);
         crate::track::write(&self.task.out.join(&path), &bytes)?;
         let next = self.first + self.pending.len() as u64;
         let shown = |unit: u64| (unit * FRAME).min(total).saturating_sub(self.priming);
         report.segment(SegmentWritten {
             path,
-            track: self.track.clone(),
+            track: self.track.track.clone(),
             number: self.segments,
             timescale: self.task.sample_rate,
             start: shown(self.first),
@@ -347,27 +364,12 @@ impl<'a> Segmenter<'a> {
         Ok(())
     }
 
-    fn finish(self, aac: &Aac) -> Result<Written> {
-        let task = self.task;
-        if self.segments as usize != task.boundaries.len() {
-            let what = format!("{} segments, wanted {}", self.segments, task.boundaries.len());
+    fn finish(self) -> Result<Written> {
+        let boundaries = self.task.boundaries.len();
+        if self.segments as usize != boundaries {
+            let what = format!("{} segments, wanted {boundaries}", self.segments);
             return Err(MediaError::internal("audio segments", what));
         }
-        let init = cmaf::audio_init(
-            task.sample_rate,
-            task.channels,
-            task.bit_rate,
-            &task.language,
-            &aac.config,
-            self.priming as u32,
-        )?;
-        crate::track::write(&task.out.join(&self.track).join("init.mp4"), &init)?;
-        let track = TrackWritten {
-            track: self.track,
-            codecs: cmaf::aac_codecs(&aac.config),
-            init_sha256: hex::encode(Sha256::digest(&init)),
-            init_bytes: init.len() as u64,
-        };
-        Ok(Written { tracks: vec![track], source_frames: 0, repeated_frames: 0, cpu_ms: 0, peak_kib: 0 })
+        Ok(Written { tracks: vec![self.track], source_frames: 0, repeated_frames: 0, cpu_ms: 0, peak_kib: 0 })
     }
 }

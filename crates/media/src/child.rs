@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use ffmpeg_next as ffmpeg;
 
 use crate::error::{MediaError, Result, Step};
-use crate::task::{Event, Output, SegmentWritten, Task};
+use crate::task::{Event, Output, SegmentWritten, Task, TrackWritten};
 
 /// The first argument that makes a binary a media child; the second is the path of the task.
 pub const ARGUMENT: &str = "media-child";
 
 /// Progress lines at most this often: the parent shows them to people.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// A quarter of a core's time beside a chunk that wants it all: enough to stay ahead of video, however fast.
+const AUDIO_NICENESS: i32 = 5;
 
 /// Runs the task at `task_file` and gives the process's exit code: 0 done, 1 failed. The last line on standard output
 /// says which, and why.
@@ -51,6 +54,8 @@ fn run(task_file: &Path, report: &mut Reporter) -> Result<Output> {
             Output::Written(written)
         }
         Task::Audio(task) => {
+            // It runs beside the chunks, far ahead of them: their first segments matter more. Not fatal where refused.
+            let _ = rustix::process::nice(AUDIO_NICENESS);
             let mut written = crate::audio::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();
             Output::Written(written)
@@ -100,6 +105,11 @@ impl Reporter {
         }
         self.last = Some(Instant::now());
         self.send(&Event::Progress(done))
+    }
+
+    /// Says that a rendition's initialisation section is on disk.
+    pub fn track(&mut self, track: &TrackWritten) -> Result<()> {
+        self.send(&Event::Track(track.clone()))
     }
 
     /// Says that a segment is complete.

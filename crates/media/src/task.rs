@@ -186,6 +186,8 @@ pub struct VerifyTask {
 pub enum Event {
     /// So many units are done: output frames of a chunk, milliseconds of audio, tiles.
     Progress(u64),
+    /// A rendition's initialisation section is on disk: said by the task that writes it, before the first segment.
+    Track(TrackWritten),
     /// A segment is complete on disk.
     Segment(SegmentWritten),
     /// The task is done; the last line.

@@ -3,7 +3,7 @@
 //!
 //! Source: Image Media Playlist specification 0.4, time-based method.
 
-use super::media::{begin, push, push_extinf, rounded_seconds};
+use super::media::{Life, begin, push, push_extinf, rounded_seconds};
 use super::{BuildError, Rates, Segment, rates};
 use crate::build::error::checked_uri;
 
@@ -81,7 +81,7 @@ impl ImagesPlaylist {
         self.checked()?;
         let layout = &self.layout;
         // 7 is what the specification's own examples declare; nothing in here needs more than fractions (3).
-        let mut out = begin(7, self.target_duration_s());
+        let mut out = begin(7, self.target_duration_s(), Life::Complete);
         out.push_str("#EXT-X-IMAGES-ONLY\n");
         for segment in self.segments() {
             push_extinf(&mut out, segment.duration_s);

@@ -28,7 +28,18 @@ pub enum MediaKind {
     IFrames,
 }
 
-/// A media playlist, complete from its first segment to its last.
+/// Whether more segments will come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// A finished presentation (VOD).
+    Complete,
+    /// More will come (EVENT).
+    Growing,
+    /// It grew, and is complete now (EVENT with an end).
+    Grown,
+}
+
+/// A media playlist, complete from its first segment to its last, or so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MediaPlaylist {
     /// What the segments are.
@@ -63,6 +74,20 @@ impl MediaPlaylist {
     /// # Errors
     /// No segment, a segment without a duration, a URI that cannot be written, a target duration that is too short.
     pub fn render(&self) -> Result<String, BuildError> {
+        self.text(Life::Complete)
+    }
+
+    /// The text of a playlist that grows (RFC 4.4.3.5, EVENT): what is listed stays, more may be added at the end until
+    /// `ended`. The target duration must be given, and be the same each time. Playback begins at the first segment, not
+    /// near the last as with a live stream.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn render_event(&self, ended: bool) -> Result<String, BuildError> {
+        self.text(if ended { Life::Grown } else { Life::Growing })
+    }
+
+    fn text(&self, life: Life) -> Result<String, BuildError> {
         if self.segments.is_empty() {
             return Err(BuildError::Empty { what: "segment" });
         }
@@ -74,7 +99,10 @@ impl MediaPlaylist {
             return Err(BuildError::TargetTooShort { target_s, needed_s });
         }
 
-        let mut out = begin(self.version(), target_s);
+        let mut out = begin(self.version(), target_s, life);
+        if life != Life::Complete {
+            out.push_str("#EXT-X-START:TIME-OFFSET=0\n");
+        }
         if self.kind == MediaKind::IFrames {
             out.push_str("#EXT-X-I-FRAMES-ONLY\n");
         } else if self.map_uri.is_some() {
@@ -91,7 +119,9 @@ impl MediaPlaylist {
             }
             push(&mut out, format_args!("{}\n", checked_uri(&segment.uri)?));
         }
-        out.push_str("#EXT-X-ENDLIST\n");
+        if life != Life::Growing {
+            out.push_str("#EXT-X-ENDLIST\n");
+        }
         Ok(out)
     }
 
@@ -115,10 +145,11 @@ pub fn common_target_duration_s<'a>(playlists: impl IntoIterator<Item = &'a Medi
 
 /// The head that every media playlist has. Sequence numbers count from 1, as the segments' names do, so that a
 /// player's log and the bucket speak of the same segment.
-pub(super) fn begin(version: u32, target_s: u32) -> String {
+pub(super) fn begin(version: u32, target_s: u32, life: Life) -> String {
+    let kind = if life == Life::Complete { "VOD" } else { "EVENT" };
     format!(
         "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target_s}\n\
-         #EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+         #EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:{kind}\n"
     )
 }
 

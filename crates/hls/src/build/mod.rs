@@ -1,4 +1,4 @@
-//! Playlists of a finished (VOD) presentation. The same input gives the same bytes: playlists are stored under
+//! Playlists of a finished (VOD) presentation, or of one that still grows (EVENT). The same input gives the same bytes: playlists are stored under
 //! immutable names, and a repeated job must write what is already there.
 //!
 //! Measure first, then declare: BANDWIDTH and AVERAGE-BANDWIDTH come from the sizes of the packaged segments by

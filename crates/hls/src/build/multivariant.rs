@@ -167,9 +167,12 @@ impl Multivariant {
         }
         let codecs = self.codecs(variant)?;
         let mut tag = TagWriter::begin(out, "EXT-X-STREAM-INF");
-        tag.plain("BANDWIDTH", variant.rates.peak_bps)
-            .plain("AVERAGE-BANDWIDTH", variant.rates.average_bps)
-            .quoted("CODECS", &codecs)
+        tag.plain("BANDWIDTH", variant.rates.peak_bps);
+        // Of a presentation that still grows it is not known.
+        if variant.rates.average_bps > 0 {
+            tag.plain("AVERAGE-BANDWIDTH", variant.rates.average_bps);
+        }
+        tag.quoted("CODECS", &codecs)
             .plain("RESOLUTION", format_args!("{}x{}", variant.width, variant.height))
             .plain("FRAME-RATE", format_args!("{:.3}", variant.frame_rate));
         if self.has_hdr() {

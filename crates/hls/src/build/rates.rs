@@ -7,7 +7,8 @@ use super::Segment;
 pub struct Rates {
     /// Peak segment bit rate, bits per second: what BANDWIDTH declares.
     pub peak_bps: u64,
-    /// Average segment bit rate, bits per second: what AVERAGE-BANDWIDTH declares.
+    /// Average segment bit rate, bits per second: what AVERAGE-BANDWIDTH declares; 0 where it is not known yet, and
+    /// then not written.
     pub average_bps: u64,
 }
 
