@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::error::{JobError, Result};
 use crate::failure::{Action, action};
 use crate::intake::{Held, Queue, event};
-use crate::job::status::Status;
-use crate::job::{Job, Ledger};
+use crate::job::status::{Status, enter};
+use crate::job::{Job, Ledger, preview};
 use crate::plan::{FAMILY, Preset};
 use crate::publish::{self, Standing};
 
@@ -176,15 +176,29 @@ impl App {
                 }
                 Some(delay)
             }
-            Action::Drop => None,
+            Action::Drop => {
+                self.withdraw(&asset, &version).await;
+                None
+            }
             Action::Fail => match self.record(source, &asset, &version, &error).await {
-                Ok(()) => None,
+                Ok(()) => {
+                    self.withdraw(&asset, &version).await;
+                    None
+                }
                 // Without its record the failure would be silent: try again.
                 Err(e) => {
                     tracing::error!(%asset, detail = e.detail, "cannot record the failure");
                     Some(BAD_MESSAGE)
                 }
             },
+        }
+    }
+
+    /// Takes the preview of an episode away that will not come. Not worth a retry: the edge hands out no more links to
+    /// it, and a link that was handed out leads to a stream that never ends well.
+    async fn withdraw(&self, asset: &AssetId, version: &Version) {
+        if let Err(e) = preview::withdraw(&self.store, asset, version).await {
+            tracing::warn!(%asset, %version, detail = e.detail, "cannot take the preview away");
         }
     }
 
@@ -268,7 +282,7 @@ impl App {
             fallback_title: crate::title::from_key(&source.key),
         };
         let proven = job.run(status, cancel).await?;
-        status.send_replace(Status::at("publish", 97.0));
+        enter(status, "publish", 97.0);
         let now = OffsetDateTime::now_utc();
         publish::publish(&self.store, asset, version, source, &proven, &job.tree, now).await?;
         if let Some((client, distribution)) = &self.cloudfront
@@ -346,6 +360,10 @@ impl ProgressNotes<'_> {
             state,
             stage: status.stage.to_owned(),
             percent: (status.percent * 10.0).round() / 10.0,
+            speed: status.speed,
+            eta_s: status.eta_s,
+            rungs: status.rungs.clone(),
+            preview: status.preview.clone(),
             reason,
             source: self.source.clone(),
             updated_at: OffsetDateTime::now_utc(),

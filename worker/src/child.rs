@@ -8,7 +8,7 @@ use std::time::Duration;
 use flodrama_asset::ErrorKind;
 use flodrama_media::MediaError;
 use flodrama_media::child::ARGUMENT;
-use flodrama_media::task::{Event, Output, SegmentWritten, Task};
+use flodrama_media::task::{Event, Output, SegmentWritten, Task, TrackWritten};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -39,15 +39,26 @@ pub struct Finished {
     pub segments: Vec<SegmentWritten>,
 }
 
+/// What a child says while it works.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard<'a> {
+    /// So many of the task's own units are done.
+    Progress(u64),
+    /// A rendition's initialisation section is on disk.
+    Track(&'a TrackWritten),
+    /// A segment is complete on disk.
+    Segment(&'a SegmentWritten),
+}
+
 impl Children {
-    /// Runs `task` with `source` as its standard input, if it needs one. `progress` hears how far it is, in the task's
-    /// own units. Dropping the future kills the child.
+    /// Runs `task` with `source` as its standard input, if it needs one. `hear` is told at once what the child says.
+    /// Dropping the future kills the child.
     pub async fn run(
         &self,
         name: &str,
         task: &Task,
         source: Option<&Path>,
-        mut progress: impl FnMut(u64),
+        mut hear: impl FnMut(Heard<'_>),
     ) -> Result<Finished> {
         let task_file = self.scratch.join(format!("{name}.task.json"));
         let json = serde_json::to_vec(task).map_err(|e| JobError::internal("task", e))?;
@@ -70,7 +81,7 @@ impl Children {
             .spawn()
             .map_err(|e| JobError::io("start media child", &e))?;
         let stderr = child.stderr.take().map(keep_end);
-        let outcome = self.listen(name, &mut child, &mut progress).await;
+        let outcome = self.listen(name, &mut child, &mut hear).await;
         if outcome.is_err() {
             // It may have stalled; a dead process is not an error here.
             let _ = child.start_kill();
@@ -97,7 +108,7 @@ impl Children {
         &self,
         name: &str,
         child: &mut Child,
-        progress: &mut impl FnMut(u64),
+        hear: &mut impl FnMut(Heard<'_>),
     ) -> Result<Option<std::result::Result<Finished, MediaError>>> {
         let Some(stdout) = child.stdout.take() else {
             return Err(JobError::internal(name, "no pipe to the media child"));
@@ -115,8 +126,12 @@ impl Children {
             };
             let Some(line) = line else { return Ok(None) };
             match serde_json::from_str(&line).map_err(|e| JobError::internal(name, e))? {
-                Event::Progress(done) => progress(done),
-                Event::Segment(segment) => segments.push(segment),
+                Event::Progress(done) => hear(Heard::Progress(done)),
+                Event::Track(track) => hear(Heard::Track(&track)),
+                Event::Segment(segment) => {
+                    hear(Heard::Segment(&segment));
+                    segments.push(segment);
+                }
                 Event::Done(output) => return Ok(Some(Ok(Finished { output: *output, segments }))),
                 Event::Failed(e) => return Ok(Some(Err(e))),
             }

@@ -186,8 +186,7 @@ fn a_playlist_that_grows_only_adds_lines_and_ends_once() {
     let all: Vec<Segment> =
         (1..=3).map(|n| segment(&format!("../../../video/720p/0000{n}.m4s"), 6.0)).collect();
     let so_far = |count: usize, ended| {
-        let playlist =
-            MediaPlaylist { target_duration_s: Some(6), ..media(all[..count].to_vec()) };
+        let playlist = MediaPlaylist { target_duration_s: Some(6), ..media(all[..count].to_vec()) };
         playlist.render_event(ended).expect("a playlist")
     };
     let (first, second, last) = (so_far(1, false), so_far(2, false), so_far(3, true));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flodrama_asset::document::{JobState, Pointer, Progress};
+use flodrama_asset::document::{JobState, Pointer, Preview, Progress, RungProgress};
 use flodrama_asset::{AssetId, JobFile, ObjectKey, UPLOADS_PREFIX, Version};
 use futures::future;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -26,6 +26,18 @@ pub struct AssetStatus {
     pub percent: f64,
     /// Why it failed, in a sentence for the content team.
     pub reason: Option<String>,
+    /// Seconds of video encoded in a second of time, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// Seconds until encoding ends, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_s: Option<f64>,
+    /// Rates of the rungs so far, while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<RungProgress>,
+    /// The preview of `version`, while it runs and once it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
     /// The version that viewers get, which a running or failed newer one does not change.
     #[serde(skip)]
     pub live: Option<Version>,
@@ -124,7 +136,9 @@ fn decide(
 ) -> Option<AssetStatus> {
     let live = pointer.map(|pointer| pointer.version.clone());
     let status = |state, version, percent, reason| {
-        Some(AssetStatus { asset: asset.clone(), state, version, percent, reason, live: live.clone() })
+        let (speed, eta_s, rungs, preview) = (None, None, Vec::new(), None);
+        let (asset, live) = (asset.clone(), live.clone());
+        Some(AssetStatus { asset, state, version, percent, reason, speed, eta_s, rungs, preview, live })
     };
     if let Some(upload) = upload {
         let mut sources = jobs.iter().map(|job| &job.source).chain(pointer.map(|pointer| &pointer.source));
@@ -139,7 +153,14 @@ fn decide(
         {
             status(JobState::Published, live.clone(), 100.0, None)
         }
-        (Some(job), _) => status(job.state, Some(job.version.clone()), job.percent, job.reason.clone()),
+        (Some(job), _) => {
+            let status = status(job.state, Some(job.version.clone()), job.percent, job.reason.clone())?;
+            if job.state != JobState::Running {
+                return Some(status);
+            }
+            let (rungs, preview) = (job.rungs.clone(), job.preview.clone());
+            Some(AssetStatus { speed: job.speed, eta_s: job.eta_s, rungs, preview, ..status })
+        }
         (None, Some(_)) => status(JobState::Published, live.clone(), 100.0, None),
         (None, None) => None,
     }
@@ -148,6 +169,7 @@ fn decide(
 #[cfg(test)]
 mod tests {
     use flodrama_asset::SourceRef;
+    use flodrama_asset::document::EarlyPlay;
     use time::{Duration, OffsetDateTime};
 
     use super::*;
@@ -175,6 +197,14 @@ mod tests {
             state,
             stage: "encode".into(),
             percent: 40.0,
+            speed: Some(1.5),
+            eta_s: Some(12.0),
+            rungs: vec![RungProgress { name: "720p".into(), kbps: 1800.0 }],
+            preview: Some(Preview {
+                early_play: EarlyPlay::Editors,
+                playable_ms: 6_000,
+                duration_ms: 20_000,
+            }),
             reason: (state == JobState::Failed).then(|| "The file has no picture.".into()),
             source: source(version),
             updated_at: at(minutes),
@@ -236,6 +266,18 @@ mod tests {
         ];
         for (case, got, wanted) in table {
             assert_eq!(got, wanted, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_running_work_ends_with_it() {
+        let plays = |jobs: &[Progress], pointer: Option<&Pointer>| {
+            let status = decide(&asset(), None, jobs, pointer).expect("known");
+            (status.preview.is_some(), status.speed.is_some(), status.eta_s.is_some(), status.rungs.len())
+        };
+        assert_eq!(plays(&[job(OLD, JobState::Running, 1)], None), (true, true, true, 1));
+        for (state, pointer) in [(JobState::Failed, None), (JobState::Published, Some(pointer(OLD, 2)))] {
+            assert_eq!(plays(&[job(OLD, state, 1)], pointer.as_ref()), (false, false, false, 0));
         }
     }
 

@@ -96,6 +96,16 @@ impl Store {
         sent.map_err(|e| StoreError::sdk("PutObject", &stored.key, e))
     }
 
+    /// Removes an object; one that is not there is removed already.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let path = key.to_string();
+        match self.client.delete_object().bucket(&self.bucket).key(&path).send().await {
+            Ok(_) => Ok(()),
+            Err(e) if status(&e) == Some(404) => Ok(()),
+            Err(e) => Err(StoreError::sdk("DeleteObject", &path, e)),
+        }
+    }
+
     /// Uploads an editor's file and returns its etag. `progress` gets the bytes that S3 has so far.
     ///
     /// Always by the multipart API, whatever the size: so every upload appears at once and whole, in one kind of

@@ -2,8 +2,9 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use flodrama_asset::{ErrorKind, SourceRef, Version};
+use flodrama_asset::{ErrorKind, PreviewFile, PublishedFile, SourceRef, Version};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use super::inspect::{children, readable};
 use crate::config::{Work, limits};
 use crate::error::JobError;
 use crate::job::status::Status;
-use crate::job::{Job, Ledger, Proven};
+use crate::job::{Job, Ledger, Proven, preview};
 use crate::plan::{FAMILY, Preset};
 
 pub async fn run(
@@ -53,9 +54,13 @@ pub async fn run(
             drop(sender);
             outcome
         },
-        show(receiver, json),
+        show(receiver, out_dir, json),
     );
+    // What was interrupted goes on from where it is, its preview too. Otherwise the episode is there, or will not be.
+    let interrupted = matches!(&outcome, Err(e) if e.kind == ErrorKind::Cancelled);
+    let removed = if interrupted { Ok(()) } else { preview::remove(out_dir).await };
     let proven = outcome?;
+    removed?;
     std::fs::remove_dir_all(&work).map_err(|e| JobError::io("work folder", &e))?;
     say_done(&proven, out_dir, json)
 }
@@ -82,24 +87,31 @@ fn work_folder(input: &Path, out_dir: &Path, preset: &Preset) -> Result<PathBuf,
     Ok(work)
 }
 
-/// A bar on a terminal, JSON lines where asked, a line for each stage elsewhere.
-async fn show(mut status: watch::Receiver<Status>, json: bool) {
+/// A bar on a terminal, JSON lines where asked, a line for each stage elsewhere; and once, where the preview plays.
+async fn show(mut status: watch::Receiver<Status>, out_dir: &Path, json: bool) {
+    let begun = Instant::now();
     let bar = (!json && std::io::stderr().is_terminal()).then(|| {
-        let style = ProgressStyle::with_template("{msg:8} [{wide_bar}] {percent:>3}% {prefix}");
+        let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {percent:>3}%\n{wide_msg}");
         ProgressBar::new(1000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     });
     let mut last_stage = "";
+    let mut plays = false;
     loop {
         let now = status.borrow_and_update().clone();
         match &bar {
             Some(bar) => {
-                bar.set_message(now.stage);
-                bar.set_prefix(pace(&now));
+                bar.set_prefix(now.stage);
+                bar.set_message(pace(&now));
                 bar.set_position((now.percent * 10.0) as u64);
             }
             None if json => println!("{}", serde_json::json!({ "progress": now })),
             None if now.stage != last_stage => eprintln!("{}", now.stage),
             None => {}
+        }
+        if now.preview.is_some() && !plays {
+            plays = true;
+            let say = || say_preview(out_dir, begun.elapsed(), json);
+            bar.as_ref().map_or_else(say, |bar| bar.suspend(say));
         }
         last_stage = now.stage;
         if status.changed().await.is_err() {
@@ -111,11 +123,22 @@ async fn show(mut status: watch::Receiver<Status>, json: bool) {
     }
 }
 
-fn pace(status: &Status) -> String {
-    match (status.speed, status.eta_s) {
-        (Some(speed), Some(eta_s)) => format!("{speed:.1}× real time, {eta_s:.0} s left"),
-        _ => String::new(),
+fn say_preview(out_dir: &Path, after: Duration, json: bool) {
+    let path = out_dir.join(PublishedFile::Preview(PreviewFile::Multivariant).to_string());
+    let after_s = (after.as_secs_f64() * 10.0).round() / 10.0;
+    if json {
+        println!("{}", serde_json::json!({ "preview": { "path": path, "after_s": after_s } }));
+    } else {
+        println!("preview {} (plays after {after_s} s)", path.display());
     }
+}
+
+/// Speed, what is left, and what each rung costs so far.
+fn pace(status: &Status) -> String {
+    let speed = status.speed.map(|speed| format!("{speed:.1}× real time"));
+    let left = status.eta_s.map(|eta_s| format!("{eta_s:.0} s left"));
+    let rungs = status.rungs.iter().map(|rung| format!("{} {:.0} kb/s", rung.name, rung.kbps));
+    speed.into_iter().chain(left).chain(rungs).collect::<Vec<_>>().join(" · ")
 }
 
 fn say_done(proven: &Proven, out_dir: &Path, json: bool) -> anyhow::Result<()> {

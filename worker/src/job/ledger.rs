@@ -101,8 +101,14 @@ impl Ledger {
         Ok(commits)
     }
 
-    /// Keeps a finished task: its files first, then the record.
-    pub async fn commit(&self, task: &str, commit: &Commit, tree: &Path) -> Result<()> {
+    /// Keeps a finished task: its files first, then the record. Files that `has_stored` knows are at their keys already.
+    pub async fn commit(
+        &self,
+        task: &str,
+        commit: &Commit,
+        tree: &Path,
+        has_stored: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         match self {
             Ledger::Folder(folder) => {
                 let folder = folder.join("commits");
@@ -115,7 +121,7 @@ impl Ledger {
                 tokio::fs::rename(&temporary, path).await.map_err(|e| JobError::io("commit", &e))
             }
             Ledger::Bucket(store, asset, version) => {
-                for path in commit.files() {
+                for path in commit.files().into_iter().filter(|path| !has_stored(path)) {
                     let key = published(asset, version, &path)?;
                     store.put_file(&key, &tree.join(&path)).await?;
                 }
@@ -126,6 +132,59 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// Puts a file of the tree at its final key, where that is elsewhere.
+    pub async fn put(&self, path: &str, tree: &Path) -> Result<()> {
+        match self {
+            Ledger::Folder(_) => Ok(()),
+            Ledger::Bucket(store, asset, version) => {
+                store.put_file(&published(asset, version, path)?, &tree.join(path)).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a text at its final place, whole, over what is there.
+    pub async fn put_text(&self, file: &PublishedFile, text: &str, tree: &Path) -> Result<()> {
+        match self {
+            Ledger::Folder(_) => {
+                let path = tree.join(file.to_string());
+                let failed = |e: std::io::Error| JobError::io("tree", &e);
+                if let Some(folder) = path.parent() {
+                    tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+                }
+                // A player may read it at any moment: never in the middle of a write.
+                let temporary = path.with_extension("tmp");
+                tokio::fs::write(&temporary, text).await.map_err(failed)?;
+                tokio::fs::rename(&temporary, &path).await.map_err(failed)
+            }
+            Ledger::Bucket(store, asset, version) => {
+                let key = ObjectKey::Published(asset.clone(), version.clone(), file.clone());
+                match store.put(&key, text.to_owned(), Condition::Always).await? {
+                    Put::Written(_) | Put::Refused => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// A text as it stands at its final place; `None` where there is none.
+    pub async fn text(&self, file: &PublishedFile, tree: &Path) -> Result<Option<String>> {
+        let bytes = match self {
+            Ledger::Folder(_) => match tokio::fs::read(tree.join(file.to_string())).await {
+                Ok(bytes) => bytes,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(JobError::io("tree", &e)),
+            },
+            Ledger::Bucket(store, asset, version) => {
+                let key = ObjectKey::Published(asset.clone(), version.clone(), file.clone());
+                match store.get(&key).await? {
+                    Some(object) => object.bytes.to_vec(),
+                    None => return Ok(None),
+                }
+            }
+        };
+        String::from_utf8(bytes).map(Some).map_err(|e| JobError::internal("text", e))
     }
 
     /// Brings the files of a commit into `tree` where they are missing, as on another machine than the one that

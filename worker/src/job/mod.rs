@@ -1,24 +1,24 @@
 //! The story of one job, top to bottom: probe, plan, encode, package, prove. Publishing is the caller's next step.
 
+mod encode;
 mod ledger;
 mod package;
+pub mod preview;
 mod proof;
 mod report;
 pub mod status;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 use flodrama_asset::document::AssetDocument;
 use flodrama_asset::{ErrorKind, PublishedFile, SourceRef};
 use flodrama_media::SourceInfo;
 use flodrama_media::task::{Limits, Output, Task};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use ledger::{Commit, Ledger, published};
 pub use proof::Proof;
-use status::{Encoding, Sender, Status};
+use status::{Sender, enter};
 
 use crate::child::Children;
 use crate::error::{JobError, Result};
@@ -73,12 +73,12 @@ impl Job {
 
     async fn story(&self, status: &Sender) -> Result<Proven> {
         tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
-        status.send_replace(Status::at("probe", 3.0));
+        enter(status, "probe", 3.0);
         let source = probe(&self.children, &self.input, &self.limits).await?;
         let plan = plan(&source, &self.preset);
-        let commits = self.encode(&source, &plan, status).await?;
+        let commits = encode::encode(self, &source, &plan, status).await?;
 
-        status.send_replace(Status::at("package", 92.0));
+        enter(status, "package", 92.0);
         for commit in commits.values() {
             self.ledger.restore(commit, &self.tree).await?;
         }
@@ -86,7 +86,7 @@ impl Job {
         let title = source.title.as_deref().unwrap_or(&self.fallback_title);
         let package = package::package(&plan, &renditions, title)?;
 
-        status.send_replace(Status::at("proof", 94.0));
+        enter(status, "proof", 94.0);
         let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
         let report =
             report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions.stills, &proof);
@@ -97,51 +97,6 @@ impl Job {
             files.push(path.clone());
         }
         Ok(Proven { plan, asset: package.asset, files, proof })
-    }
-
-    /// Runs every task of the plan that is not committed yet, `slots` at a time.
-    async fn encode(
-        &self,
-        source: &SourceInfo,
-        plan: &Plan,
-        status: &Sender,
-    ) -> Result<std::collections::BTreeMap<String, Commit>> {
-        let mut commits = self.ledger.commits().await?;
-        let tasks = plan.tasks(source, &self.tree, &self.limits);
-        // Names of the plan only: a ledger may hold nothing else.
-        commits.retain(|name, _| tasks.iter().any(|t| t.name == *name));
-        let (done, open): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|t| commits.contains_key(&t.name));
-        let before = done.iter().map(|t| t.frames).sum();
-        let encoding = Encoding::new(status.clone(), plan.frames, before, plan.cadence.rate.as_f64());
-        let encoding = Arc::new(Mutex::new(encoding));
-
-        let mut open = open.into_iter();
-        let mut running = JoinSet::new();
-        loop {
-            while running.len() < self.slots
-                && let Some(task) = open.next()
-            {
-                let (job, encoding) = (self.clone(), encoding.clone());
-                running.spawn(async move {
-                    let heard = |done: u64| {
-                        if matches!(task.task, Task::Chunk(_)) {
-                            encoding.lock().expect("no holder panics").chunk(&task.name, done);
-                        }
-                    };
-                    let finished = job.children.run(&task.name, &task.task, Some(&job.input), heard).await?;
-                    let commit = Commit::of(finished)?;
-                    job.ledger.commit(&task.name, &commit, &job.tree).await?;
-                    Ok::<_, JobError>((task, commit))
-                });
-            }
-            // Dropping the set on an error ends the other children.
-            let Some(finished) = running.join_next().await else { return Ok(commits) };
-            let (task, commit) = finished.map_err(|e| JobError::internal("task", e))??;
-            if task.frames > 0 {
-                encoding.lock().expect("no holder panics").chunk(&task.name, task.frames);
-            }
-            commits.insert(task.name, commit);
-        }
     }
 }
 

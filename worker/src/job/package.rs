@@ -202,7 +202,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
 }
 
 /// One group for each codec and channel count, every language in each.
-fn audio_group(channels: u32) -> String {
+pub(super) fn audio_group(channels: u32) -> String {
     format!("aac-{channels}")
 }
 

@@ -8,7 +8,7 @@ mod ladder;
 mod language;
 mod picture;
 pub mod preset;
-mod tasks;
+pub mod tasks;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use flodrama_asset::document::EarlyPlay;
 use serde::{Deserialize, Serialize};
 
 /// The presets that ship with the worker, by name.
@@ -17,6 +18,9 @@ pub const DEFAULT: &str = "web-h264";
 pub struct Preset {
     /// Name for people and reports.
     pub name: String,
+    /// Who may play an episode while it is being encoded. No part of the version: it decides no byte of it.
+    #[serde(default, skip_serializing)]
+    pub early_play: EarlyPlay,
     /// Video renditions.
     pub video: VideoPreset,
     /// The I-frame rendition.
@@ -202,6 +206,16 @@ mod tests {
         let text = SHIPPED[0].1.replace("max_kbps = 5000", "max_kpbs = 5000");
         assert!(matches!(Preset::parse("x", &text), Err(PresetError::Parse(..))));
         assert!(matches!(Preset::load("web-h265"), Err(PresetError::Unknown(_))));
+    }
+
+    #[test]
+    fn who_plays_early_makes_no_new_version() {
+        let text = |who: &str| SHIPPED[0].1.replace("early_play = \"editors\"", who);
+        let parse = |who: &str| Preset::parse("x", &text(who)).expect("valid");
+        let (editors, viewers) = (parse(""), parse("early_play = \"viewers\""));
+        assert_eq!((editors.early_play, viewers.early_play), (EarlyPlay::Editors, EarlyPlay::Viewers));
+        assert_eq!(editors.to_json(), viewers.to_json());
+        assert!(Preset::parse("x", &text("early_play = \"everybody\"")).is_err());
     }
 
     #[test]

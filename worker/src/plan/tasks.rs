@@ -18,9 +18,19 @@ pub struct NamedTask {
     pub task: Task,
 }
 
+impl NamedTask {
+    /// True where the task needs so little that it runs beside those that fill the cores. A whole track of sound takes
+    /// as long as a few chunks; behind them it would keep a preview waiting, before them it would hold it up.
+    pub fn is_beside(&self) -> bool {
+        matches!(self.task, Task::Audio(_))
+    }
+}
+
 impl Plan {
-    /// Every task of the plan, writing below `tree`. Long ones first, so that no core idles at the end for a track
-    /// that could have begun earlier.
+    /// Every task of the plan, writing below `tree`, in the order in which they begin. Sound comes first: it runs beside
+    /// the chunks (see [`NamedTask::is_beside`]), so that a preview has it. Chunks follow in order of time, so that a
+    /// preview grows from its start. Stills stand in the middle: a preview needs none, and at the end they would keep
+    /// the job waiting with every other core idle.
     pub fn tasks(&self, source: &SourceInfo, tree: &Path, limits: &Limits) -> Vec<NamedTask> {
         let audio = self.audio.iter().map(|a| {
             let boundaries =
@@ -81,7 +91,9 @@ impl Plan {
                 }),
             }
         });
-        audio.chain([stills]).chain(chunks).collect()
+        let mut tasks: Vec<NamedTask> = audio.chain(chunks).collect();
+        tasks.insert(self.audio.len() + self.chunks.len().div_ceil(2), stills);
+        tasks
     }
 
     /// Seconds of a full segment, rounded as a target duration is.
