@@ -106,6 +106,7 @@ impl App {
             documents: Documents::new(store.clone()),
             signer: Arc::clone(&signer),
             settings: config.playback,
+            preview_groups: config.entitlement.preview_groups.into(),
             clock: clock.clone(),
         };
         let parts = Parts {

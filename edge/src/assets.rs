@@ -10,7 +10,7 @@ use moka::future::Cache;
 use serde::Serialize;
 
 use crate::auth::Viewer;
-use crate::entitlement::grant;
+use crate::entitlement::{grant, grant_preview};
 use crate::error::EdgeError;
 use crate::playback::Links;
 
@@ -83,13 +83,22 @@ impl Assets {
         match self.describe(viewer, status.clone()).await {
             Err(error) if error.kind() == ErrorKind::Internal => {
                 tracing::warn!(asset = %status.asset, %error, cause = error.causes(), "listed without details");
-                Ok(Asset { live_version: status.live.clone(), status, about: None })
+                Ok(Asset {
+                    live_version: status.live.clone(),
+                    status: AssetStatus { preview: None, ..status },
+                    about: None,
+                })
             }
             described => described,
         }
     }
 
-    async fn describe(&self, viewer: &Viewer, status: AssetStatus) -> Result<Asset, EdgeError> {
+    async fn describe(&self, viewer: &Viewer, mut status: AssetStatus) -> Result<Asset, EdgeError> {
+        // What one may not play is not offered.
+        let editors = &self.links.preview_groups;
+        status.preview = status
+            .preview
+            .filter(|preview| grant_preview(viewer, &status.asset, preview.early_play, editors).is_some());
         let live_version = status.live.clone();
         let about = match &live_version {
             Some(version) => Some(self.about(viewer, &status.asset, version).await?),

@@ -111,7 +111,7 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
         Route::Playback(asset) => {
             discard(body, parts.max_body_bytes).await?;
             let viewer = viewer(parts, &head.headers).await?;
-            playback(parts, &viewer, &asset, delivery(query)?).await
+            playback(parts, &viewer, &asset, delivery(query)?, wants_preview(query)?).await
         }
         Route::Assets => json(&parts.assets.list(&viewer(parts, &head.headers).await?).await?),
         Route::Asset(asset) => json(&parts.assets.get(&viewer(parts, &head.headers).await?, &asset).await?),
@@ -138,9 +138,13 @@ async fn playback(
     viewer: &Viewer,
     asset: &AssetId,
     delivery: Delivery,
+    preview: bool,
 ) -> Result<Response, EdgeError> {
-    let (playback, opened) = parts.links.playback(grant(viewer, asset), delivery).await?;
-    tracing::info!(viewer = viewer.subject, %asset, version = %opened.version, "opened");
+    let (playback, opened) = match preview {
+        true => parts.links.preview(viewer, asset, delivery).await?,
+        false => parts.links.playback(grant(viewer, asset), delivery).await?,
+    };
+    tracing::info!(viewer = viewer.subject, %asset, version = %opened.version, preview, "opened");
     let mut response = json(&playback)?;
     if delivery == Delivery::Cookies {
         for cookie in cookies(&parts.cookies, asset, &opened, parts.clock.now()) {
@@ -183,6 +187,15 @@ fn delivery(query: &str) -> Result<Delivery, EdgeError> {
         None | Some("links") => Ok(Delivery::Links),
         Some("cookies") => Ok(Delivery::Cookies),
         Some(_) => Err(EdgeError::new(ErrorKind::BadRequest, "`delivery` is `links` or `cookies`.")),
+    }
+}
+
+fn wants_preview(query: &str) -> Result<bool, EdgeError> {
+    let given = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "preview");
+    match given.as_ref().map(|(_, value)| value.as_ref()) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(EdgeError::new(ErrorKind::BadRequest, "`preview` is `true` or `false`.")),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -27,26 +28,52 @@ pub(crate) struct Manifest {
     pub(crate) etag: String,
 }
 
+/// How long what grows is good for: players that ask in the same moment share one answer.
+const GROWING_FRESH: Duration = Duration::from_secs(1);
+/// What grows is small and short-lived: this part of the memory is its.
+const GROWING_PART: u64 = 8;
+
 #[derive(Clone)]
 pub(crate) struct Manifests {
     store: Store,
-    /// As stored, by key. Immutable.
+    /// Of published versions: immutable.
+    lasting: Shelf,
+    /// Of previews.
+    growing: Shelf,
+}
+
+#[derive(Clone)]
+struct Shelf {
+    /// As stored, by key.
     stored: Cache<String, Bytes>,
     /// As sent, by key and query.
     signed: Cache<String, Arc<Manifest>>,
 }
 
+impl Shelf {
+    /// `fresh`: how long an entry is good for; for ever where none is given.
+    fn new(bytes: u64, fresh: Option<Duration>) -> Shelf {
+        let mut stored = Cache::builder()
+            .max_capacity(bytes / 2)
+            .weigher(|key: &String, text: &Bytes| weight(key.len() + text.len()));
+        let mut signed = Cache::builder()
+            .max_capacity(bytes / 2)
+            .weigher(|key: &String, m: &Arc<Manifest>| weight(key.len() + m.plain.len() + m.gzip.len()));
+        if let Some(fresh) = fresh {
+            (stored, signed) = (stored.time_to_live(fresh), signed.time_to_live(fresh));
+        }
+        Shelf { stored: stored.build(), signed: signed.build() }
+    }
+}
+
 impl Manifests {
     pub(crate) fn new(store: Store, cache_bytes: u64) -> Manifests {
-        let stored = Cache::builder()
-            .max_capacity(cache_bytes / 2)
-            .weigher(|key: &String, text: &Bytes| weight(key.len() + text.len()))
-            .build();
-        let signed = Cache::builder()
-            .max_capacity(cache_bytes / 2)
-            .weigher(|key: &String, m: &Arc<Manifest>| weight(key.len() + m.plain.len() + m.gzip.len()))
-            .build();
-        Manifests { store, stored, signed }
+        let growing = cache_bytes / GROWING_PART;
+        Manifests {
+            store,
+            lasting: Shelf::new(cache_bytes - growing, None),
+            growing: Shelf::new(growing, Some(GROWING_FRESH)),
+        }
     }
 
     /// The manifest with `query` on every URI; as it is stored where the query is empty.
@@ -59,24 +86,25 @@ impl Manifests {
     ) -> Result<Arc<Manifest>, EdgeError> {
         let key = ObjectKey::Published(asset.clone(), version.clone(), file.clone());
         let id = format!("{key}?{query}");
+        let shelf = if file.grows() { &self.growing } else { &self.lasting };
         let make = async {
-            let stored = self.stored(&key).await?;
+            let stored = self.stored(shelf, &key).await?;
             let (query, is_vtt) = (query.to_owned(), *file == PublishedFile::Storyboard);
             // A long playlist takes milliseconds to compress: not on a thread that serves others.
             let made = tokio::task::spawn_blocking(move || sign(&stored, &query, is_vtt)).await;
             made.map_err(EdgeError::internal)?.map(Arc::new)
         };
-        self.signed.try_get_with(id, make).await.map_err(EdgeError::shared)
+        shelf.signed.try_get_with(id, make).await.map_err(EdgeError::shared)
     }
 
-    async fn stored(&self, key: &ObjectKey) -> Result<Bytes, EdgeError> {
+    async fn stored(&self, shelf: &Shelf, key: &ObjectKey) -> Result<Bytes, EdgeError> {
         let read = async {
             match self.store.get(key).await? {
                 Some(object) => Ok(object.bytes),
                 None => Err(EdgeError::new(ErrorKind::NotFound, "There is no such file in this version.")),
             }
         };
-        self.stored.try_get_with(key.to_string(), read).await.map_err(EdgeError::shared)
+        shelf.stored.try_get_with(key.to_string(), read).await.map_err(EdgeError::shared)
     }
 }
 

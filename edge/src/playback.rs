@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use flodrama_asset::document::{AssetDocument, Pointer};
-use flodrama_asset::{AssetId, ErrorKind, ObjectKey, PublishedFile, Version};
-use flodrama_store::Store;
+use flodrama_asset::{AssetId, ErrorKind, ObjectKey, PreviewFile, PublishedFile, Version};
+use flodrama_store::{Store, asset_status};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::auth::Viewer;
 use crate::clock::Clock;
 use crate::config;
 use crate::document::Documents;
-use crate::entitlement::Grant;
+use crate::entitlement::{Grant, grant_preview};
 use crate::error::EdgeError;
 use crate::sign::{Signed, Signer, expires_at, ttl_s};
 
@@ -34,7 +35,9 @@ pub(crate) struct Playback {
     /// Absent where the version has no poster.
     #[serde(skip_serializing_if = "Option::is_none")]
     poster_url: Option<String>,
-    storyboard_url: String,
+    /// Absent of a preview, which has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storyboard_url: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
     /// Names of the cookies that the answer sets.
@@ -55,6 +58,8 @@ pub(crate) struct Links {
     pub(crate) documents: Documents,
     pub(crate) signer: Arc<Signer>,
     pub(crate) settings: config::Playback,
+    /// Cognito groups whose members may play previews.
+    pub(crate) preview_groups: Arc<[String]>,
     pub(crate) clock: Clock,
 }
 
@@ -71,20 +76,58 @@ impl Links {
             return Err(EdgeError::new(ErrorKind::NotFound, "This title is not published."));
         };
         let document = self.documents.get(asset, &version).await?;
-        let signed = self.open(grant, &version, &document)?;
+        let signed = self.open(grant, &version, document.duration_ms)?;
+        let opened = Opened { version, signed };
+        let (poster, storyboard) = (poster(&document), Some(PublishedFile::Storyboard));
+        let playback =
+            self.answer(asset, &opened, delivery, &PublishedFile::Multivariant, poster, storyboard);
+        Ok((playback, opened))
+    }
+
+    /// The links to what is encoded so far of an asset that is being made, for those who may play it.
+    pub(crate) async fn preview(
+        &self,
+        viewer: &Viewer,
+        asset: &AssetId,
+        delivery: Delivery,
+    ) -> Result<(Playback, Opened), EdgeError> {
+        let status = asset_status(&self.store, asset).await?;
+        let Some((version, preview)) = status.and_then(|status| status.version.zip(status.preview)) else {
+            return Err(EdgeError::new(ErrorKind::NotFound, "There is no preview of this title now."));
+        };
+        let Some(grant) = grant_preview(viewer, asset, preview.early_play, &self.preview_groups) else {
+            return Err(EdgeError::new(
+                ErrorKind::Forbidden,
+                "Titles that are still being prepared are for editors.",
+            ));
+        };
+        let signed = self.open(grant, &version, preview.duration_ms)?;
+        let opened = Opened { version, signed };
+        let main = PublishedFile::Preview(PreviewFile::Multivariant);
+        Ok((self.answer(asset, &opened, delivery, &main, None, None), opened))
+    }
+
+    fn answer(
+        &self,
+        asset: &AssetId,
+        Opened { version, signed }: &Opened,
+        delivery: Delivery,
+        manifest: &PublishedFile,
+        poster: Option<PublishedFile>,
+        storyboard: Option<PublishedFile>,
+    ) -> Playback {
         let link = |file: &PublishedFile| match delivery {
-            Delivery::Links => self.link(asset, &version, file, &signed),
-            Delivery::Cookies => self.signer.cdn().file(asset, &version, file),
+            Delivery::Links => self.link(asset, version, file, signed),
+            Delivery::Cookies => self.signer.cdn().file(asset, version, file),
         };
         let cookies = signed.cookies().into_iter().map(|(name, _)| name).collect();
-        let playback = Playback {
-            manifest_url: link(&PublishedFile::Multivariant),
-            poster_url: poster(&document).map(|file| link(&file)),
-            storyboard_url: link(&PublishedFile::Storyboard),
+        Playback {
+            manifest_url: link(manifest),
+            poster_url: poster.map(|file| link(&file)),
+            storyboard_url: storyboard.map(|file| link(&file)),
             expires_at: signed.expires_at(),
             cookies: (delivery == Delivery::Cookies).then_some(cookies),
-        };
-        Ok((playback, Opened { version, signed }))
+        }
     }
 
     /// The signed poster of a version.
@@ -94,18 +137,13 @@ impl Links {
         version: &Version,
         document: &AssetDocument,
     ) -> Result<Option<String>, EdgeError> {
-        let signed = self.open(grant, version, document)?;
+        let signed = self.open(grant, version, document.duration_ms)?;
         Ok(poster(document).map(|file| self.link(grant.asset(), version, &file, &signed)))
     }
 
-    fn open(
-        &self,
-        grant: Grant<'_>,
-        version: &Version,
-        document: &AssetDocument,
-    ) -> Result<Arc<Signed>, EdgeError> {
+    fn open(&self, grant: Grant<'_>, version: &Version, duration_ms: u64) -> Result<Arc<Signed>, EdgeError> {
         let config::Playback { min_ttl_s, pause_allowance_s } = self.settings;
-        let ttl_s = ttl_s(min_ttl_s, pause_allowance_s, document.duration_ms);
+        let ttl_s = ttl_s(min_ttl_s, pause_allowance_s, duration_ms);
         let expires_at = expires_at(self.clock.now(), ttl_s);
         self.signer.open(grant, version, expires_at).map_err(EdgeError::internal)
     }

@@ -21,12 +21,18 @@ export class Api {
     this.#token = token;
   }
 
-  /** `{manifest_url, poster_url, storyboard_url, expires_at}`: signed addresses. Throws `Problem`. */
-  playback() {
-    return this.#call("POST", `/v1/assets/${this.#asset}/playback`);
+  /**
+   * `{manifest_url, poster_url?, storyboard_url?, expires_at}`: signed addresses, of the episode or of what is encoded
+   * so far (`preview`). Throws `Problem`.
+   */
+  playback({ preview = false } = {}) {
+    return this.#call("POST", `/v1/assets/${this.#asset}/playback${preview ? "?preview=true" : ""}`);
   }
 
-  /** `{asset, state, version, percent, reason, title?, duration_ms?, thumbhash?}`. Throws `Problem`. */
+  /**
+   * `{asset, state, version, percent, reason, preview?: {playable_ms, duration_ms}, title?, duration_ms?, thumbhash?}`:
+   * `preview` where it plays and this viewer may play it. Throws `Problem`.
+   */
   asset() {
     return this.#call("GET", `/v1/assets/${this.#asset}`);
   }

@@ -25,15 +25,17 @@ export class HlsEngine {
   }
 
   /**
-   * `wanted`: what the viewer chose before, `{bitrate?, audio?: {name, lang}, subtitle?: {name, lang} | "off"}`.
+   * `growing`: the episode is still being encoded. `wanted`: what the viewer chose before,
+   * `{bitrate?, audio?: {name, lang}, subtitle?: {name, lang} | "off"}`.
    * `on`: `{change(), fault({kind, fatal, detail, status})}`.
    */
-  constructor({ video, url, startAt, eager, wanted, on }) {
+  constructor({ video, url, startAt, eager, growing, wanted, on }) {
     const { Hls } = globalThis;
     this.#video = video;
     this.#wantedBitrate = wanted.bitrate;
     this.#hls = new Hls({
-      startPosition: startAt > 0 ? startAt : -1,
+      // What grows would be taken for a live stream, and begin near its end.
+      startPosition: startAt > 0 || growing ? startAt : -1,
       ...(eager ? BUFFER : BUFFER_BEFORE_PLAY),
       backBufferLength: BACK_BUFFER_S,
       capLevelToPlayerSize: false,

@@ -10,6 +10,7 @@
 //     chosenLevel   index that the viewer chose, -1: automatic
 //     audioTracks, subtitles     [{index, name, lang}]
 //     audio, subtitle            index, -1: none or off
+//     growing       true for an episode that was still being encoded when it was opened
 //     renewals      how often the playback authorisation was renewed
 //     storyboardTiles            how many preview pictures are known
 //   flodrama.errors [{at, engine, kind, fatal, detail, status}], fatal and not: `kind` is "network", "media" or
@@ -48,6 +49,7 @@ export function exposeState({ video, playback, screens, storyboard }) {
     "audio",
     "subtitles",
     "subtitle",
+    "growing",
     "renewals",
   ];
   for (const name of ofPlayback)

@@ -23,6 +23,7 @@ export class Playback extends EventTarget {
   #renew;
   #engine = null;
   #startAt = 0;
+  #growing = false;
   #wanted = {};
   #recovery = new Recovery();
   #mending = false;
@@ -40,8 +41,12 @@ export class Playback extends EventTarget {
     video.addEventListener("play", () => this.#engine?.fillBuffer());
   }
 
-  /** Plays `url` from `startAt` seconds; `eager` where the viewer has already pressed play. */
-  start(url, { startAt = 0, eager = false } = {}) {
+  /**
+   * Plays `url` from `startAt` seconds; `eager` where the viewer has already pressed play, `growing` where the episode is
+   * still being encoded.
+   */
+  start(url, { startAt = 0, eager = false, growing = false } = {}) {
+    this.#growing = growing;
     const Engine = HlsEngine.isSupported() ? HlsEngine : NativeEngine;
     this.#engine?.destroy();
     this.#startAt = startAt;
@@ -50,6 +55,7 @@ export class Playback extends EventTarget {
       url,
       startAt,
       eager,
+      growing,
       wanted: this.#wanted,
       on: { change: () => this.#tell("change"), fault: (fault) => this.#fault(fault) },
     });
@@ -68,6 +74,11 @@ export class Playback extends EventTarget {
     const arrived = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
     const onTheWay = seeking && readyState >= HTMLMediaElement.HAVE_METADATA;
     return arrived || onTheWay ? currentTime : this.#startAt;
+  }
+
+  /** True for what was still being encoded when it was opened. */
+  get growing() {
+    return this.#growing;
   }
 
   get engine() {
@@ -151,7 +162,7 @@ export class Playback extends EventTarget {
       await ready();
       const url = await this.#renew();
       this.renewals += 1;
-      this.start(url, { startAt, eager: !paused });
+      this.start(url, { startAt, eager: !paused, growing: this.#growing });
       if (!paused) this.#video.play().catch(() => {});
     } catch (problem) {
       this.#tell("broken", { kind: "network", problem });

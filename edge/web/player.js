@@ -24,6 +24,9 @@ const POLL_MS = 2_000;
 const root = document.getElementById("player");
 const stage = document.getElementById("stage");
 const video = document.getElementById("video");
+const early = document.getElementById("early");
+/** Where an episode is live already, its page may be asked for the preview of the next version. */
+const wantsPreview = new URLSearchParams(location.search).get("preview") === "true";
 const asset = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
 
 const screens = createScreens(root);
@@ -77,12 +80,14 @@ function begin() {
 async function open() {
   const mine = ++attempt;
   playback.stop();
+  early.hidden = true;
   screens.loading();
   const details = api.asset().then(
     (found) => (describe(found), found),
     (problem) => problem,
   );
   try {
+    if (wantsPreview && (await details).preview) return await showEarly(await details, mine);
     const grant = await api.playback();
     if (mine === attempt) show(grant);
   } catch (problem) {
@@ -96,8 +101,9 @@ async function open() {
   }
 }
 
-/** Shows progress until the episode is published, and then plays it, or has failed. */
+/** Shows progress until the episode is published, and then plays it, or has failed. Plays its preview before, if any. */
 async function follow(found, mine) {
+  if (found.preview) return showEarly(found, mine);
   screens.processing(found);
   await new Promise((done) => setTimeout(done, POLL_MS));
   const next = await api.asset().catch((problem) => problem);
@@ -114,19 +120,67 @@ async function follow(found, mine) {
   }
 }
 
-function show(grant) {
+/** Plays what is encoded so far; the rest is added while it plays. */
+async function showEarly(found, mine) {
+  try {
+    const grant = await api.playback({ preview: true });
+    if (mine !== attempt) return;
+    show(grant, { growing: true });
+    // The viewer was waiting for it.
+    actions.play();
+    keepPace(found, mine);
+  } catch (problem) {
+    if (mine !== attempt) return;
+    // It may be gone again, or finished.
+    if (problem instanceof Problem && problem.status !== 404) fail(problem);
+    else follow({ ...found, preview: undefined }, mine);
+  }
+}
+
+/** Says how far the episode is while its preview plays, until it is published or has failed. */
+async function keepPace(found, mine) {
+  early.textContent = say.forPreview(found);
+  early.hidden = false;
+  describe({ ...found, duration_ms: found.duration_ms ?? found.preview?.duration_ms });
+  await new Promise((done) => setTimeout(done, POLL_MS));
+  const next = await api.asset().catch((problem) => problem);
+  if (mine !== attempt) return;
+  // An answer that does not come is no reason to stop what plays.
+  if (next instanceof Problem) keepPace(found, mine);
+  else if (next.state === "published") complete(next);
+  else if (next.state === "failed") {
+    playback.stop();
+    screens.problem(say.forFailedAsset(next.reason), open);
+  } else keepPace({ ...next, preview: next.preview ?? found.preview }, mine);
+}
+
+/** The episode is published. Who is watching goes on to its end undisturbed: the playlists have one now. */
+async function complete(found) {
+  early.hidden = true;
+  if (video.paused || video.ended) return open();
+  describe(found);
+  const grant = await api.playback().catch(() => null);
+  if (grant) loadStoryboard(grant);
+}
+
+function show(grant, { growing = false } = {}) {
   screens.ready();
   poster.show(grant.poster_url);
   mediaSession.describe({ posterUrl: grant.poster_url });
   loadStoryboard(grant);
   const started = root.dataset.started === "true";
-  playback.start(grant.manifest_url, { startAt: playback.place, eager: started });
+  playback.start(grant.manifest_url, { startAt: playback.place, eager: started, growing });
   if (started) actions.play();
 }
 
 /** Fresh addresses for a playback whose old ones have expired. */
 async function renew() {
-  const grant = await api.playback();
+  const preview = !early.hidden;
+  // A preview ends where the episode is published, which then plays from the same place.
+  const grant = await api.playback({ preview }).catch((problem) => {
+    if (preview && problem.status === 404) return api.playback();
+    throw problem;
+  });
   loadStoryboard(grant);
   return grant.manifest_url;
 }

@@ -38,6 +38,12 @@ export function forFailedAsset(reason) {
   return say("This episode could not be prepared", why);
 }
 
+/** Beside the title of an episode that is still being encoded. */
+export function forPreview({ percent }) {
+  const whole = Math.floor(Math.min(Math.max(percent ?? 0, 0), 99));
+  return `Preview · ${whole} % prepared`;
+}
+
 /** For playback that broke and could not be mended. `kind`: `network`, `media`, `other`. */
 export function forBrokenPlayback(kind) {
   switch (kind) {

@@ -8,6 +8,7 @@
 mod browser;
 mod media;
 mod peer;
+mod preview;
 mod publish;
 mod repo_rules;
 mod signatures;

@@ -109,7 +109,8 @@ async fn walk(stack: &Stack, asset: &str) {
     let bucket = &stack.settings.s3.bucket;
     let root = manifest.join(".").expect("a folder");
     // What no playlist names: documents and posters, which pages link to.
-    let documents = ["asset.json", "report.json"].map(|name| {
+    // The preview stays for those who were in the middle of it.
+    let documents = ["asset.json", "report.json", "preview/main.m3u8"].map(|name| {
         let mut url = root.join(name).expect("a URL");
         url.set_query(Some(&query));
         url

@@ -55,6 +55,9 @@ enum Command {
     Play {
         /// The asset.
         asset: AssetId,
+        /// What is encoded so far of an asset that is being made; for editors.
+        #[arg(long)]
+        preview: bool,
         /// Print the player page with its token instead.
         #[arg(long)]
         page: bool,
@@ -111,7 +114,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Up { data, port, files } => up::run(&data, port, &files).await?,
         Command::Upload { file, asset, wait } => upload::run(&config()?, &file, asset.as_ref(), wait).await?,
         Command::Status { asset, json } => status::run(&config()?, asset.as_ref(), json).await?,
-        Command::Play { asset, page } => play::run(&config()?, &asset, page).await?,
+        Command::Play { asset, preview, page } => {
+            let version = if preview { play::Version::Preview } else { play::Version::Live };
+            play::run(&config()?, &asset, version, page).await?
+        }
         Command::Check { target, json } => return check::run(&target, json).await,
         Command::Rollback { asset, to } => rollback::run(&config()?, &asset, to).await?,
         Command::Redrive => redrive::run(&config()?).await?,

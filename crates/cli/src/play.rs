@@ -8,26 +8,46 @@ use serde::Deserialize;
 use crate::clients;
 use crate::config::Config;
 
-pub async fn run(config: &Config, asset: &AssetId, page: bool) -> anyhow::Result<()> {
+/// Which version to play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The one that viewers get.
+    Live,
+    /// What is encoded so far of the one that is being made.
+    Preview,
+}
+
+pub async fn run(config: &Config, asset: &AssetId, version: Version, page: bool) -> anyhow::Result<()> {
     let http = clients::http()?;
     let token = clients::sign_in(&http, &config.cognito).await?;
     if page {
-        println!("{}", page_url(config, asset, &token));
+        println!("{}", page_url(config, asset, version, &token));
     } else {
-        println!("{}", manifest_url(config, asset, &http, &token).await?);
+        println!("{}", manifest_url(config, asset, version, &http, &token).await?);
     }
     Ok(())
 }
 
+impl Version {
+    /// As the edge and its page are asked for it.
+    fn query(self) -> &'static str {
+        match self {
+            Version::Live => "",
+            Version::Preview => "?preview=true",
+        }
+    }
+}
+
 /// The player page; the token is in the fragment, which browsers keep to themselves.
-pub fn page_url(config: &Config, asset: &AssetId, token: &SecretString) -> String {
-    format!("{}/watch/{asset}#token={}", config.edge.url, token.expose_secret())
+pub fn page_url(config: &Config, asset: &AssetId, version: Version, token: &SecretString) -> String {
+    format!("{}/watch/{asset}{}#token={}", config.edge.url, version.query(), token.expose_secret())
 }
 
 /// The signed URL of the multivariant playlist.
 pub async fn manifest_url(
     config: &Config,
     asset: &AssetId,
+    version: Version,
     http: &reqwest::Client,
     token: &SecretString,
 ) -> anyhow::Result<String> {
@@ -41,7 +61,7 @@ pub async fn manifest_url(
         detail: Option<String>,
     }
     let answer = http
-        .post(format!("{}/v1/assets/{asset}/playback", config.edge.url))
+        .post(format!("{}/v1/assets/{asset}/playback{}", config.edge.url, version.query()))
         .bearer_auth(token.expose_secret())
         .send()
         .await

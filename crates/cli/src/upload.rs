@@ -12,6 +12,7 @@ use flodrama_store::{AssetStatus, Store, asset_status};
 use crate::bar::Bar;
 use crate::clients;
 use crate::config::Config;
+use crate::status::remarks;
 
 const POLL: Duration = Duration::from_millis(300);
 
@@ -24,7 +25,7 @@ pub async fn run(config: &Config, file: &Path, asset: Option<&AssetId>, wait: bo
         println!("{asset}  {key}");
         return Ok(());
     }
-    let status = watch(&store, &asset).await?;
+    let status = watch(&store, &asset, |_| {}).await?;
     match status.state {
         JobState::Published => {
             println!("{asset}  published");
@@ -78,11 +79,21 @@ pub async fn send(store: &Store, file: &Path, key: &str) -> anyhow::Result<Asset
     Ok(asset)
 }
 
-/// Waits until an asset is published or has failed, with a bar.
-pub async fn watch(store: &Store, asset: &AssetId) -> anyhow::Result<AssetStatus> {
+/// Waits until an asset is published or has failed, with a bar. `plays` is told once, when a preview does.
+pub async fn watch(
+    store: &Store,
+    asset: &AssetId,
+    plays: impl FnOnce(&AssetStatus),
+) -> anyhow::Result<AssetStatus> {
     let mut bar = Bar::new(&format!("publish {asset}"));
+    let mut plays = Some(plays);
     loop {
         let status = asset_status(store, asset).await?.context("the upload is gone")?;
+        if status.preview.is_some()
+            && let Some(plays) = plays.take()
+        {
+            bar.aside(|| plays(&status));
+        }
         match status.state {
             JobState::Published | JobState::Failed => {
                 bar.finish();
@@ -90,7 +101,7 @@ pub async fn watch(store: &Store, asset: &AssetId) -> anyhow::Result<AssetStatus
             }
             JobState::Queued => bar.set(0.0, "queued"),
             // A reason while it runs: the worker will try again.
-            JobState::Running => bar.set(status.percent, status.reason.as_deref().unwrap_or("")),
+            JobState::Running => bar.set(status.percent, &remarks(&status)),
         }
         tokio::time::sleep(POLL).await;
     }

@@ -12,6 +12,9 @@ use crate::random::{self, LOWER, MIXED, UPPER};
 /// The account that everything belongs to.
 pub(crate) const ACCOUNT: &str = "000000000000";
 
+/// The group of the user pool that the demo viewer is a member of.
+pub const EDITORS: &str = "editors";
+
 /// The key pair that the S3 stand-in verifies.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Credentials {

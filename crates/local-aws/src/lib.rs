@@ -31,5 +31,6 @@ mod sync;
 pub use cdn::CloudFrontPublicKey;
 pub use cloudfront::Invalidation;
 pub use error::{DiskError, StackError};
+pub use identity::EDITORS;
 pub use sqs::StaleHandles;
 pub use stack::{Stack, StackOptions};

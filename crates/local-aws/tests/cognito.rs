@@ -56,7 +56,8 @@ async fn a_password_gives_tokens_that_hold_and_can_be_renewed() {
         (&access["username"], &access["scope"]),
         (&json!(name), &json!("aws.cognito.signin.user.admin"))
     );
-    assert!(access.get("aud").is_none() && access.get("cognito:groups").is_none());
+    assert!(access.get("aud").is_none());
+    assert_eq!(access["cognito:groups"], json!(["editors"]));
     for claim in ["sub", "jti", "auth_time", "iat", "exp"] {
         assert!(access.get(claim).is_some(), "{claim}");
     }

@@ -21,6 +21,8 @@ const MAX_BYTES: usize = 8 * 1024;
 pub struct Viewer {
     /// `sub`: stable and anonymous.
     pub subject: String,
+    /// Groups of the pool that they are a member of (`cognito:groups`).
+    pub groups: Vec<String>,
 }
 
 /// Why a token does not hold. Never holds any of it.
@@ -72,6 +74,9 @@ struct Claims {
     exp: u64,
     #[serde(default, deserialize_with = "number")]
     nbf: Option<u64>,
+    /// Cognito leaves the claim away for a user without groups.
+    #[serde(default, rename = "cognito:groups")]
+    groups: Vec<String>,
 }
 
 /// Present means a number: `null` is no way to say "none".
@@ -137,7 +142,7 @@ impl Verifier {
         if claims.nbf.is_some_and(|nbf| nbf > now.saturating_add(self.leeway_s)) {
             return Err(TokenError::NotYet);
         }
-        Ok(Viewer { subject: claims.sub })
+        Ok(Viewer { subject: claims.sub, groups: claims.groups })
     }
 }
 

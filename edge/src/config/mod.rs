@@ -32,6 +32,9 @@ pub struct Config {
     /// How long links last.
     #[serde(default)]
     pub playback: Playback,
+    /// Who may see more than what is published.
+    #[serde(default)]
+    pub entitlement: Entitlement,
     /// What is logged.
     #[serde(default)]
     pub log: Log,
@@ -146,6 +149,14 @@ pub struct Playback {
     pub min_ttl_s: u64,
     /// Seconds of pause that a link allows for, on top of the asset's duration.
     pub pause_allowance_s: u64,
+}
+
+/// `[entitlement]`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Entitlement {
+    /// Cognito groups whose members may play episodes that are still being encoded; none unless given.
+    pub preview_groups: Vec<String>,
 }
 
 /// `[log]`.

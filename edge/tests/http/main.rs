@@ -7,5 +7,6 @@ mod limits;
 mod manifest;
 mod pages;
 mod playback;
+mod preview;
 mod signatures;
 mod tokens;

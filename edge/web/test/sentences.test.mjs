@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { forBrokenPlayback, forFailedAsset, forProblem } from "../sentences.js";
+import { forBrokenPlayback, forFailedAsset, forPreview, forProblem } from "../sentences.js";
 
 test("each refusal has its own words", () => {
   const headline = (status) => forProblem({ status }).headline;
@@ -37,4 +37,10 @@ test("a failed asset gives its reason as it was written", () => {
 test("broken playback is told apart", () => {
   const headlines = new Set(["network", "media", "other"].map((kind) => forBrokenPlayback(kind).headline));
   assert.equal(headlines.size, 3);
+});
+
+test("a preview is never said to be finished", () => {
+  assert.equal(forPreview({ percent: 42.7 }), "Preview · 42 % prepared");
+  assert.equal(forPreview({ percent: 100 }), "Preview · 99 % prepared");
+  assert.equal(forPreview({}), "Preview · 0 % prepared");
 });

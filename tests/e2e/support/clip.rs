@@ -131,6 +131,11 @@ impl Clip {
         self.numbers_within(playlist, "null")
     }
 
+    /// The numbers of the pictures that the rendition at `url` shows.
+    pub fn numbers_of(&self, url: &str) -> Vec<u32> {
+        self.numbers_within(Path::new(url), "null")
+    }
+
     /// The numbers of the pictures in a part of `path`: `part` is a filter that cuts it out.
     pub fn numbers_within(&self, path: &Path, part: &str) -> Vec<u32> {
         let upright = if self.turned { "transpose=cclock," } else { "" };

@@ -74,6 +74,15 @@ impl Stack {
         Stack::ready(process, data)
     }
 
+    /// The same on a single core, for what must take a while on every machine.
+    pub fn start_on_one_core(data: &Path) -> Stack {
+        let process = Process::start(Path::new("taskset"), |command| {
+            let up = command.args(["--cpu-list", "0"]).arg(programs::flodrama()).arg("up");
+            up.arg("--data").arg(data).args(["--port", "0"]);
+        });
+        Stack::ready(process, data)
+    }
+
     fn ready(process: Process, data: &Path) -> Stack {
         process.line("ready line", READY_WITHIN, |line| line.strip_prefix("ready ").map(str::to_owned));
         let text = std::fs::read_to_string(data.join("flodrama.toml")).expect("up writes its settings");

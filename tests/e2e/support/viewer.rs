@@ -1,5 +1,7 @@
 //! A viewer: signs in at Cognito, asks the edge, fetches from the CDN.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
@@ -9,18 +11,45 @@ use super::stack::Settings;
 /// Signs in with name and password, as the app does, and gives the access token.
 pub async fn sign_in(http: &Client, settings: &Settings) -> String {
     let cognito = &settings.cognito;
+    sign_in_as(http, settings, &cognito.username, &cognito.password).await
+}
+
+/// Makes a user of no group, signs in as them, and gives the access token.
+pub async fn sign_in_as_newcomer(http: &Client, settings: &Settings, name: &str) -> String {
+    let password = "A-passw0rd-of-the-test";
+    let pool = pool(&sign_in(http, settings).await);
+    let user = json!({ "UserPoolId": pool, "Username": name });
+    cognito(http, settings, "AdminCreateUser", user).await;
+    let set = json!({ "UserPoolId": pool, "Username": name, "Password": password, "Permanent": true });
+    cognito(http, settings, "AdminSetUserPassword", set).await;
+    sign_in_as(http, settings, name, password).await
+}
+
+/// The user pool of a token: its issuer ends with it.
+fn pool(token: &str) -> String {
+    let claims = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    let claims: Value = serde_json::from_slice(&claims.expect("a JWT")).expect("JSON");
+    let issuer = claims["iss"].as_str().expect("an issuer");
+    issuer.rsplit('/').next().expect("a pool").to_owned()
+}
+
+async fn sign_in_as(http: &Client, settings: &Settings, name: &str, password: &str) -> String {
     let request = json!({
         "AuthFlow": "USER_PASSWORD_AUTH",
-        "ClientId": cognito.client_id,
-        "AuthParameters": { "USERNAME": cognito.username, "PASSWORD": cognito.password },
+        "ClientId": settings.cognito.client_id,
+        "AuthParameters": { "USERNAME": name, "PASSWORD": password },
     });
-    let request = http
-        .post(&cognito.endpoint_url)
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")
-        .body(request.to_string());
-    let answer: Value = request.send().await.expect("Cognito").json().await.expect("JSON");
+    let answer = cognito(http, settings, "InitiateAuth", request).await;
     answer["AuthenticationResult"]["AccessToken"].as_str().expect("a token").to_owned()
+}
+
+async fn cognito(http: &Client, settings: &Settings, operation: &str, input: Value) -> Value {
+    let request = http
+        .post(&settings.cognito.endpoint_url)
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
+        .body(input.to_string());
+    request.send().await.expect("Cognito").json().await.expect("JSON")
 }
 
 /// Asks the edge for the links that play an asset.

@@ -60,20 +60,24 @@ async fn publish(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         sent.push(upload::send(&store, file, &upload::key(file, None)?).await?);
     }
+    let http = clients::http()?;
+    let token = clients::sign_in(&http, &config.cognito).await?;
     for asset in &sent {
-        let status = upload::watch(&store, asset).await?;
+        let page = play::page_url(config, asset, play::Version::Live, &token);
+        // The page plays what is there, and goes on with the episode.
+        let status = upload::watch(&store, asset, |_| println!("preview page {page}")).await?;
         if status.state == JobState::Failed {
             eprintln!("{asset}: {}", status.reason.unwrap_or_else(|| "it failed without a reason".into()));
         }
     }
-    let http = clients::http()?;
+    // It may have taken long: a fresh token lasts longer.
     let token = clients::sign_in(&http, &config.cognito).await?;
     for status in catalogue(&store).await?.into_iter().filter(|s| s.live.is_some()) {
-        let manifest = play::manifest_url(config, &status.asset, &http, &token).await;
+        let manifest = play::manifest_url(config, &status.asset, play::Version::Live, &http, &token).await;
         let manifest =
             manifest.with_context(|| format!("{} is published but does not play", status.asset))?;
         println!("\n{}", status.asset);
-        println!("player page  {}", play::page_url(config, &status.asset, &token));
+        println!("player page  {}", play::page_url(config, &status.asset, play::Version::Live, &token));
         println!("manifest     {manifest}");
     }
     Ok(())

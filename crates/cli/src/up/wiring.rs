@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use flodrama_edge::Clock;
 use flodrama_edge::config as edge_config;
-use flodrama_local_aws::{CloudFrontPublicKey, Stack, StackOptions};
+use flodrama_local_aws::{CloudFrontPublicKey, EDITORS, Stack, StackOptions};
 use flodrama_worker::app::Clients;
 use flodrama_worker::config as worker_config;
 use secrecy::SecretString;
@@ -143,6 +143,7 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
         // Plain HTTP on loopback.
         cookies: edge_config::Cookies { domain: None, same_site: edge_config::SameSite::Lax, secure: false },
         playback: edge_config::Playback::default(),
+        entitlement: edge_config::Entitlement { preview_groups: vec![EDITORS.to_owned()] },
         log: edge_config::Log::default(),
     }
 }

@@ -25,7 +25,7 @@ use crate::StackError;
 use crate::aws_json::{self, Answer, Fault, input, output};
 use crate::clock::Clock;
 use crate::disk;
-use crate::identity::Identity;
+use crate::identity::{EDITORS, Identity};
 
 /// The user pool.
 pub(crate) struct Cognito {
@@ -40,7 +40,7 @@ pub(crate) struct Cognito {
 }
 
 impl Cognito {
-    /// Opens the pool in `folder`, with the demo viewer of `identity` in it.
+    /// Opens the pool in `folder`, with the demo viewer of `identity` in it, who is an editor.
     pub fn open(
         folder: &Path,
         endpoint: &str,
@@ -67,7 +67,8 @@ impl Cognito {
             self.users.create(&identity.viewer_name, Default::default())?;
             self.users.set_password(&identity.viewer_name, &identity.viewer_password)?;
         }
-        Ok(())
+        // Also in a folder of an earlier version. Whoever runs a stack on their own machine may see everything.
+        self.users.add_to_group(&identity.viewer_name, EDITORS)
     }
 
     /// `iss` of the tokens.

@@ -57,6 +57,7 @@ pub fn settings(key_server: &KeyServer) -> Config {
         },
         cookies: config::Cookies { domain: Some("example.com".into()), ..config::Cookies::default() },
         playback: config::Playback::default(),
+        entitlement: config::Entitlement { preview_groups: vec!["editors".into()] },
         log: config::Log { format: config::LogFormat::Human, level: config::LogLevel::Info },
     }
 }
@@ -106,6 +107,13 @@ impl Edge {
             "scope": "aws.cognito.signin.user.admin", "auth_time": self.now(), "iat": self.now(),
             "exp": self.now() + 3600, "jti": "1", "username": "ann",
         })
+    }
+
+    /// An access token of a member of the group that may play previews.
+    pub fn editor_token(&self) -> String {
+        let mut claims = self.claims();
+        claims["cognito:groups"] = json!(["staff", "editors"]);
+        self.pool.sign(&claims)
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {

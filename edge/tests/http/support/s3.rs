@@ -3,7 +3,7 @@
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
 use flodrama_asset::SourceRef;
-use flodrama_asset::document::{AssetDocument, JobState, Pointer, Poster, Progress};
+use flodrama_asset::document::{AssetDocument, EarlyPlay, JobState, Pointer, Poster, Preview, Progress};
 use flodrama_store::Store;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
@@ -36,6 +36,16 @@ pub const MEDIA: &str = r#"#EXTM3U
 #EXTINF:2.500000,
 00002.m4s
 #EXT-X-ENDLIST
+"#;
+
+/// A playlist of a preview, so far.
+pub const GROWING: &str = r#"#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:6
+#EXT-X-PLAYLIST-TYPE:EVENT
+#EXT-X-MAP:URI="../../../video/720p/init.mp4"
+#EXTINF:6.000000,
+../../../video/720p/00001.m4s
 "#;
 
 pub const STORYBOARD: &str = "WEBVTT\n\n00:00.000 --> 00:05.000\nsprite-001.jpg#xywh=0,0,160,90\n\n\
@@ -131,6 +141,25 @@ impl S3 {
 
     /// The progress of a job on `uploads/<asset>.mp4`.
     pub fn progress(&self, asset: &str, state: JobState, percent: f64, reason: Option<&str>) {
+        self.note(asset, state, percent, reason, None);
+    }
+
+    /// A job under way whose first 6 s play.
+    pub fn preview(&self, asset: &str, early_play: EarlyPlay) {
+        let preview = Preview { early_play, playable_ms: 6_000, duration_ms: 60_000 };
+        self.note(asset, JobState::Running, 10.0, None, Some(preview));
+        self.put(&format!("vod/{asset}/{VERSION}/preview/main.m3u8"), MAIN);
+        self.put(&format!("vod/{asset}/{VERSION}/preview/video/720p/index.m3u8"), GROWING);
+    }
+
+    fn note(
+        &self,
+        asset: &str,
+        state: JobState,
+        percent: f64,
+        reason: Option<&str>,
+        preview: Option<Preview>,
+    ) {
         self.put(&format!("uploads/{asset}.mp4"), asset);
         let progress = Progress {
             asset: asset.parse().expect("id"),
@@ -141,7 +170,7 @@ impl S3 {
             speed: None,
             eta_s: None,
             rungs: Vec::new(),
-            preview: None,
+            preview,
             reason: reason.map(str::to_owned),
             source: self.source(asset),
             updated_at: OffsetDateTime::now_utc(),
