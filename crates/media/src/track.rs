@@ -126,6 +126,9 @@ impl Track {
             let segment = self.write_segment(span, &self.units[..count])?;
             self.units.drain(..count);
             self.done += 1;
+            if segment.number == 1 {
+                report.track(&self.written)?;
+            }
             report.segment(segment)?;
         }
         Ok(())

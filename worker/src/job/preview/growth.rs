@@ -76,7 +76,7 @@ impl Growth {
 
     /// Milliseconds of the first `count` segments.
     pub fn playable_ms(&self, count: u32) -> u64 {
-        let frames: u64 = self.plan.segments.iter().take(count as usize).map(|s| s.frames).sum();
+        let frames: u64 = self.plan.segments.iter().take(count as usize).map(|s| s.frames()).sum();
         (frames as f64 / self.plan.cadence.rate.as_f64() * 1000.0).round() as u64
     }
 
@@ -174,7 +174,7 @@ impl Growth {
 
     /// Seconds; the same from the first playlist to the last, and enough for every segment of picture and sound.
     fn target_duration_s(&self) -> u32 {
-        let frames = self.plan.segments.iter().map(|s| s.frames).max().unwrap_or(0);
+        let frames = self.plan.segments.iter().map(|s| s.frames()).max().unwrap_or(0);
         let picture_s = frames as f64 / self.plan.cadence.rate.as_f64();
         let unit_s =
             self.plan.audio.iter().map(|a| ACCESS_UNIT / f64::from(a.sample_rate)).fold(0.0, f64::max);
