@@ -108,7 +108,8 @@ async fn show(mut status: watch::Receiver<Status>, out_dir: &Path, json: bool) {
             None if now.stage != last_stage => eprintln!("{}", now.stage),
             None => {}
         }
-        if now.preview.is_some() && !plays {
+        // Of a clip that is complete by then there is nothing to see early.
+        if !plays && now.preview.as_ref().is_some_and(|p| p.playable_ms < p.duration_ms) {
             plays = true;
             let say = || say_preview(out_dir, begun.elapsed(), json);
             bar.as_ref().map_or_else(say, |bar| bar.suspend(say));

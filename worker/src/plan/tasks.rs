@@ -112,3 +112,26 @@ impl Plan {
         super::samples_until(seconds, rate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flodrama_media::task::Limits;
+
+    use super::*;
+    use crate::plan::fixtures::source;
+    use crate::plan::{Preset, plan, preset};
+
+    #[test]
+    fn a_preview_waits_for_no_stills_and_the_end_for_none_either() {
+        let source = source(25 * 60);
+        let plan = plan(&source, &Preset::load(preset::DEFAULT).expect("shipped"));
+        let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
+        let tasks = plan.tasks(&source, Path::new("tree"), &limits);
+        let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["audio-en-2", "chunk-0000", "chunk-0001", "chunk-0002", "stills", "chunk-0003", "chunk-0004"]
+        );
+        assert!(tasks[0].is_beside() && tasks[1..].iter().all(|task| !task.is_beside()));
+    }
+}
