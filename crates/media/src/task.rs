@@ -96,6 +96,9 @@ pub struct RungTask {
     pub options: BTreeMap<String, String>,
 }
 
+/// Stands where an encoder's name would, for a rung that is not encoded.
+pub const COPY: &str = "copy";
+
 /// A rung whose pictures are the source's own: its packets are taken over as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyTask {
