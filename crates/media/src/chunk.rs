@@ -21,9 +21,14 @@ pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Writ
     };
     let start = first.first_frame;
     let end = last.first_frame + last.frames();
-    let idrs = idr_frames(task);
+    let idrs: BTreeSet<u64> = task.segments.iter().flat_map(|s| s.idr_frames()).collect();
 
     let layout = Layout::new(task, start);
+    // First, since it is quick: its segments can be played while the others are made.
+    let copied = match &task.copy {
+        None => None,
+        Some(copy) => Some(crate::copy::run(task, copy, &layout, &source, report)?),
+    };
     let mut tracks = Vec::new();
     for rung in &task.rungs {
         let encoder = Encoder::open(rung, task.cadence.rate)?;
@@ -41,7 +46,9 @@ pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Writ
             let encoder = Encoder::open(&trick.rung, task.cadence.rate)?;
             let name = format!("trick/{}p", trick.rung.height);
             let shape = Shape::Trick(trick.every_frames);
-            Some((from_rung, trick.every_frames, Track::open(&layout, name, size, encoder, shape)?))
+            let frames: BTreeSet<u64> =
+                task.segments.iter().flat_map(|s| s.trick_frames(trick.every_frames)).collect();
+            Some((from_rung, frames, Track::open(&layout, name, size, encoder, shape)?))
         }
     };
 
@@ -58,7 +65,7 @@ pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Writ
         let mut push = |rung: usize, frame: &mut ffmpeg_next::frame::Video| {
             tracks[rung].push(frame, pts, idr, report)?;
             match &mut trick {
-                Some((from_rung, every, track)) if *from_rung == rung && n.is_multiple_of(*every) => {
+                Some((from_rung, frames, track)) if *from_rung == rung && frames.contains(&n) => {
                     track.push(frame, pts, true, report)
                 }
                 _ => Ok(()),
@@ -84,7 +91,7 @@ pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Writ
     }
 
     let mut written = Written {
-        tracks: Vec::new(),
+        tracks: copied.into_iter().collect(),
         source_frames: resampler.shown,
         repeated_frames: resampler.repeated,
         cpu_ms: 0,
@@ -94,19 +101,6 @@ pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Writ
         written.tracks.push(track.finish(report)?);
     }
     Ok(written)
-}
-
-/// Output frames that begin a GOP.
-fn idr_frames(task: &ChunkTask) -> BTreeSet<u64> {
-    let mut idrs = BTreeSet::new();
-    for segment in &task.segments {
-        let mut at = segment.first_frame;
-        for gop in &segment.gops {
-            idrs.insert(at);
-            at += gop;
-        }
-    }
-    idrs
 }
 
 /// A source frame that may be shown several times but is filtered once, and not at all where it is never shown.

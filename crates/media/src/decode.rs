@@ -59,6 +59,19 @@ impl VideoReader {
             .detail(format_args!("keyframe at dts {} of stream {} is gone", keyframe.dts, self.stream)))
     }
 
+    /// The next packet as it is; not to be mixed with `next_frame`.
+    pub fn next_packet(&mut self) -> Result<Option<ffmpeg::Packet>> {
+        match self.pending.take() {
+            Some(packet) => Ok(Some(packet)),
+            None => self.read(),
+        }
+    }
+
+    /// The track's codec configuration.
+    pub fn configuration(&self) -> Vec<u8> {
+        self.input.stream(self.stream).map_or_else(Vec::new, |stream| crate::sys::configuration(&stream))
+    }
+
     fn find(&mut self, keyframe: Keyframe) -> Result<bool> {
         self.pending = None;
         while let Some(packet) = self.read()? {
@@ -93,11 +106,7 @@ impl VideoReader {
             if self.draining {
                 return Ok(None);
             }
-            let packet = match self.pending.take() {
-                Some(packet) => Some(packet),
-                None => self.read()?,
-            };
-            match packet {
+            match self.next_packet()? {
                 Some(packet) => match self.decoder.send_packet(&packet) {
                     // A damaged packet loses its frame; the frame before it stands. The count of frames is proven
                     // at the end.

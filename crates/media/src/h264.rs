@@ -126,7 +126,7 @@ fn access_unit(packet: &ffmpeg::Packet) -> AccessUnit {
 }
 
 /// The NAL units of an Annex B byte stream, without start codes.
-fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut starts = Vec::new();
     let mut i = 0;
     while i + 3 <= stream.len() {

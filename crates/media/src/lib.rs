@@ -6,21 +6,25 @@
 //!
 //! The life of a chunk: [`task::ChunkTask`] -> `decode` (one range of the source) -> `cadence` (source frames to a
 //! constant frame rate) -> `scale` (a cascade of sizes) -> `h264` (one encoder per rung) -> `cmaf` (segments) ->
-//! [`task::SegmentWritten`].
+//! [`task::SegmentWritten`]. Where the source's own pictures are the top rung, `copy` takes its packets to `cmaf` as they are.
 
 mod audio;
 mod cadence;
 pub mod child;
 mod chunk;
 mod cmaf;
+mod coded;
+mod copy;
 mod decode;
 mod encoders;
 mod error;
 mod h264;
 mod input;
+mod nal;
 mod probe;
 mod scale;
 mod source;
+mod sps;
 mod stills;
 mod sys;
 pub mod task;
@@ -28,4 +32,4 @@ mod track;
 mod verify;
 
 pub use error::MediaError;
-pub use source::{AudioTrack, Colour, Keyframe, Ratio, SourceInfo, SubtitleTrack, VideoTrack};
+pub use source::{AudioTrack, CodedVideo, Colour, Keyframe, Ratio, SourceInfo, SubtitleTrack, VideoTrack};

@@ -10,6 +10,7 @@ use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::media;
 use flodrama_asset::ErrorKind;
 
+use crate::coded::Scanner;
 use crate::decode::stamps;
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
@@ -32,6 +33,8 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     };
     let mut video = describe_video(&stream, limits)?;
     let index = stream.index();
+    let h264 = stream.parameters().id() == codec::Id::H264;
+    let mut scanner = h264.then(|| Scanner::new(&crate::sys::configuration(&stream)));
     let declared_track_s = match stream.duration() {
         d if d > 0 => Some(d as f64 * f64::from(stream.time_base())),
         _ => None,
@@ -43,12 +46,13 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     let mut audio: Vec<AudioTrack> = input.streams().filter_map(|s| describe_audio(&s)).collect();
     let subtitles = input.streams().filter_map(|s| describe_subtitle(&s)).collect();
 
-    let Scan { starts, end_s } = scan(&mut input, index, &mut video)?;
+    let Scan { starts, end_s } = scan(&mut input, index, &mut video, &mut scanner)?;
     for track in &mut audio {
         track.start_s = starts.get(&track.stream).copied().unwrap_or(0.0);
     }
     audio.retain(|track| starts.contains_key(&track.stream));
     check(&video, limits)?;
+    video.coded = scanner.map(|scanner| scanner.finish(&video));
     let first_s = video.pts[0] as f64 * video.time_base.as_f64();
     match (declared_track_s, declared_duration_s) {
         (Some(declared_s), _) => {
@@ -78,7 +82,12 @@ struct Scan {
 }
 
 /// Reads every packet: times and keyframes of the video track, and when the tracks begin and end.
-fn scan(input: &mut ffmpeg::format::context::Input, index: usize, video: &mut VideoTrack) -> Result<Scan> {
+fn scan(
+    input: &mut ffmpeg::format::context::Input,
+    index: usize,
+    video: &mut VideoTrack,
+    scanner: &mut Option<Scanner>,
+) -> Result<Scan> {
     let bases: Vec<f64> = input.streams().map(|s| f64::from(s.time_base())).collect();
     let mut starts = BTreeMap::new();
     let mut end_s = f64::MIN;
@@ -111,6 +120,9 @@ fn scan(input: &mut ffmpeg::format::context::Input, index: usize, video: &mut Vi
             ));
         }
         video.bytes += packet.size() as u64;
+        if let Some(scanner) = scanner {
+            scanner.packet(&packet, pts);
+        }
         if packet.is_key() {
             video.keyframes.push(Keyframe { pts, dts });
         }
@@ -203,6 +215,7 @@ fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> R
         end_pts: i64::MIN,
         keyframes: Vec::new(),
         bytes: 0,
+        coded: None,
     })
 }
 

@@ -33,7 +33,7 @@ pub struct Keyframe {
 }
 
 /// Colour description, by the code points of ITU-T H.273 as libav names them (`bt709`, `smpte2084`, …).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Colour {
     /// Primaries.
     pub primaries: String,
@@ -78,6 +78,64 @@ pub struct VideoTrack {
     pub keyframes: Vec<Keyframe>,
     /// Bytes of all packets.
     pub bytes: u64,
+    /// What the packets say by themselves; H.264 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coded: Option<CodedVideo>,
+}
+
+/// What the packets of an H.264 track say without being decoded, to decide whether they can be published as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CodedVideo {
+    /// `profile_idc` of ITU-T H.264 annex A, such as 100 for High; 0 where the parameter sets cannot be read.
+    pub profile: u8,
+    /// The byte of `constraint_set` flags.
+    pub constraints: u8,
+    /// `level_idc`: ten times the level.
+    pub level: u8,
+    /// Width in pixels, after cropping.
+    pub width: u32,
+    /// Height in pixels, after cropping.
+    pub height: u32,
+    /// True for 4:2:0 with 8 bits a sample.
+    pub is_420_8bit: bool,
+    /// True where no picture can be stored as two fields.
+    pub frames_only: bool,
+    /// True where pixels are square, or the sets do not say.
+    pub square_pixels: bool,
+    /// Colour as the parameter sets tag it; `unknown` where they do not.
+    pub colour: Colour,
+    /// Sequence and picture parameter sets, counted.
+    pub parameter_sets: u32,
+    /// Packets in which a parameter set is not among those that the track began with.
+    pub parameter_set_changes: u32,
+    /// True where there are layers that a plain decoder does not know.
+    pub layers: bool,
+    /// Packets with a picture.
+    pub pictures: u32,
+    /// Packets without a presentation time.
+    pub untimed_packets: u32,
+    /// Packets that an edit list hides.
+    pub hidden_packets: u32,
+    /// Packets that are broken, or hold no picture.
+    pub damaged_packets: u32,
+    /// Keyframes that are no IDR pictures: groups of pictures that lean on the one before.
+    pub open_keyframes: u32,
+    /// Frames by which decoding order runs ahead of presentation.
+    pub reorder_frames: u32,
+    /// IDR pictures where the track can be cut, as numbers of frames in presentation order.
+    pub idr_frames: Vec<u32>,
+    /// Rates in kilobits a second and the least decoder buffer for each, in kilobits. Two digits a rate, ascending; at
+    /// the last and above, the largest picture alone decides.
+    pub buffers: Vec<(u32, u32)>,
+}
+
+impl CodedVideo {
+    /// The decoder buffer that a rate needs, both in kilobits (a second); `None` where the rate is below the track's
+    /// mean.
+    pub fn buffer_kbit(&self, rate_kbps: u32) -> Option<u32> {
+        // The next rate below needs no smaller buffer.
+        self.buffers.iter().rev().find(|(rate, _)| *rate <= rate_kbps).map(|(_, kbit)| *kbit)
+    }
 }
 
 /// An audio track.

@@ -66,6 +66,18 @@ pub fn extradata(context: &ffmpeg::codec::Context) -> Vec<u8> {
     }
 }
 
+/// The codec configuration of a source's track: an `avcC` record, parameter sets, or nothing.
+pub fn configuration(stream: &ffmpeg::format::stream::Stream) -> Vec<u8> {
+    // SAFETY: a live stream's parameters; libav keeps `extradata` valid for `extradata_size` bytes, we copy.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        if (*parameters).extradata.is_null() || (*parameters).extradata_size <= 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts((*parameters).extradata, (*parameters).extradata_size as usize).to_vec()
+    }
+}
+
 /// Frames by which an opened encoder's decoding order may run ahead of presentation.
 pub fn reorder_frames(context: &ffmpeg::codec::Context) -> u32 {
     // SAFETY: a plain field read of a live context.

@@ -64,6 +64,23 @@ impl SegmentSpan {
     pub fn frames(&self) -> u64 {
         self.gops.iter().sum()
     }
+
+    /// Output frames that begin a GOP.
+    pub fn idr_frames(&self) -> impl Iterator<Item = u64> {
+        self.gops.iter().scan(self.first_frame, |at, gop| {
+            let begin = *at;
+            *at += gop;
+            Some(begin)
+        })
+    }
+
+    /// Output frames of the I-frame rendition, of which there is one every `every` frames. Each segment begins with
+    /// one; where less than half of the distance is left at its end, the one before stands for it.
+    pub fn trick_frames(&self, every: u64) -> impl Iterator<Item = u64> {
+        let count = ((2 * self.frames() + every) / (2 * every)).max(1);
+        let first = self.first_frame;
+        (0..count).map(move |i| first + i * every)
+    }
 }
 
 /// One H.264 encoder and where its segments go.
@@ -79,12 +96,26 @@ pub struct RungTask {
     pub options: BTreeMap<String, String>,
 }
 
+/// Stands where an encoder's name would, for a rung that is not encoded.
+pub const COPY: &str = "copy";
+
+/// A rung whose pictures are the source's own: its packets are taken over as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyTask {
+    /// Height: also the name of the folder, `video/<height>p`.
+    pub height: u32,
+    /// Width.
+    pub width: u32,
+    /// Frames by which decoding order runs ahead of presentation, over the whole track.
+    pub reorder_frames: u32,
+}
+
 /// The I-frame rendition of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrickTask {
     /// Its encoder; the size is one of the rungs', whose frames it takes. The folder is `trick/<height>p`.
     pub rung: RungTask,
-    /// One I-frame every so many output frames, from frame 0 on.
+    /// One I-frame every so many output frames, from the begin of each segment on.
     pub every_frames: u64,
 }
 
@@ -107,6 +138,9 @@ pub struct ChunkTask {
     pub prepare: String,
     /// The segments, consecutive.
     pub segments: Vec<SegmentSpan>,
+    /// The rung above all others that is not encoded; the source has an IDR frame where each segment begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<CopyTask>,
     /// The rungs, largest first: each is scaled from the one before.
     pub rungs: Vec<RungTask>,
     /// The I-frame rendition.

@@ -1,4 +1,5 @@
-//! One rendition of a chunk: its encoder, and its segments, each written as soon as it is complete.
+//! One rendition of a chunk: access units from an encoder or from the source, and its segments, each written as soon as
+//! it is complete.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -55,13 +56,8 @@ pub enum Shape {
 
 /// An encoder and the segments that it fills.
 pub struct Track {
-    layout: Rc<Layout>,
-    shape: Shape,
     encoder: Encoder,
-    written: TrackWritten,
-    units: Vec<AccessUnit>,
-    /// Segments written so far.
-    done: usize,
+    segments: Segments,
 }
 
 impl Track {
@@ -73,21 +69,9 @@ impl Track {
         encoder: Encoder,
         shape: Shape,
     ) -> Result<Track> {
-        let delay = layout.frame_ticks(u64::from(encoder.reorder_frames));
-        let init = cmaf::video_init(size, layout.ticks.0, delay, &encoder.sps, &encoder.pps)?;
-        let folder = layout.out.join(&name);
-        std::fs::create_dir_all(&folder).map_err(|e| MediaError::io("rendition folder", &e))?;
-        // Every chunk of a rendition gives this same section; the parent compares the hashes.
-        if layout.segments.first().is_some_and(|s| s.number == 1) {
-            write(&folder.join("init.mp4"), &init)?;
-        }
-        let written = TrackWritten {
-            codecs: cmaf::avc_codecs(&encoder.sps),
-            init_sha256: hex::encode(Sha256::digest(&init)),
-            init_bytes: init.len() as u64,
-            track: name,
-        };
-        Ok(Track { layout: layout.clone(), shape, encoder, written, units: Vec::new(), done: 0 })
+        let sets = (&encoder.sps[..], &encoder.pps[..]);
+        let segments = Segments::open(layout, name, size, sets, encoder.reorder_frames, shape)?;
+        Ok(Track { encoder, segments })
     }
 
     /// Encodes `frame` as number `pts` of the chunk, and writes what that completes.
@@ -98,13 +82,65 @@ impl Track {
         idr: bool,
         report: &mut Reporter,
     ) -> Result<()> {
-        self.encoder.push(frame, pts, idr, &mut self.units)?;
+        self.encoder.push(frame, pts, idr, &mut self.segments.units)?;
+        self.segments.cut(report)
+    }
+
+    /// Writes what is left; the rendition's part of the chunk is complete.
+    pub fn finish(mut self, report: &mut Reporter) -> Result<TrackWritten> {
+        self.encoder.finish(&mut self.segments.units)?;
+        self.segments.finish(report)
+    }
+}
+
+/// Access units of a rendition and the segments that they fill.
+pub struct Segments {
+    layout: Rc<Layout>,
+    shape: Shape,
+    /// Frames by which decoding order may run ahead of presentation.
+    reorder_frames: u32,
+    written: TrackWritten,
+    units: Vec<AccessUnit>,
+    /// Segments written so far.
+    done: usize,
+}
+
+impl Segments {
+    /// Opens a rendition with these parameter sets (sequence, picture) and writes its initialisation section where the
+    /// chunk is its first.
+    pub fn open(
+        layout: &Rc<Layout>,
+        name: String,
+        size: (u32, u32),
+        (sps, pps): (&[u8], &[u8]),
+        reorder_frames: u32,
+        shape: Shape,
+    ) -> Result<Segments> {
+        let delay = layout.frame_ticks(u64::from(reorder_frames));
+        let init = cmaf::video_init(size, layout.ticks.0, delay, sps, pps)?;
+        let folder = layout.out.join(&name);
+        std::fs::create_dir_all(&folder).map_err(|e| MediaError::io("rendition folder", &e))?;
+        // Every chunk of a rendition gives this same section; the parent compares the hashes.
+        if layout.segments.first().is_some_and(|s| s.number == 1) {
+            write(&folder.join("init.mp4"), &init)?;
+        }
+        let written = TrackWritten {
+            codecs: cmaf::avc_codecs(sps),
+            init_sha256: hex::encode(Sha256::digest(&init)),
+            init_bytes: init.len() as u64,
+            track: name,
+        };
+        Ok(Segments { layout: layout.clone(), shape, reorder_frames, written, units: Vec::new(), done: 0 })
+    }
+
+    /// Takes the next access unit in decoding order, numbered in the chunk, and writes what that completes.
+    pub fn push(&mut self, unit: AccessUnit, report: &mut Reporter) -> Result<()> {
+        self.units.push(unit);
         self.cut(report)
     }
 
     /// Writes what is left; the rendition's part of the chunk is complete.
     pub fn finish(mut self, report: &mut Reporter) -> Result<TrackWritten> {
-        self.encoder.finish(&mut self.units)?;
         self.cut(report)?;
         let open = self.layout.segments.len() - self.done;
         if open > 0 || !self.units.is_empty() {
@@ -117,14 +153,14 @@ impl Track {
 
     /// Units are in decoding order and GOPs are closed, so a segment's units are whole before the next one's begin.
     fn cut(&mut self, report: &mut Reporter) -> Result<()> {
-        while let Some(span) = self.layout.segments.get(self.done) {
-            let count =
-                (self.unit_at(span.first_frame + span.frames()) - self.unit_at(span.first_frame)) as usize;
-            if self.units.len() < count {
+        let layout = self.layout.clone();
+        while let Some(span) = layout.segments.get(self.done) {
+            let frames = self.frames(span);
+            if self.units.len() < frames.len() {
                 break;
             }
-            let segment = self.write_segment(span, &self.units[..count])?;
-            self.units.drain(..count);
+            let segment = self.write_segment(span, &frames, &self.units[..frames.len()])?;
+            self.units.drain(..frames.len());
             self.done += 1;
             if segment.number == 1 {
                 report.track(&self.written)?;
@@ -134,20 +170,20 @@ impl Track {
         Ok(())
     }
 
-    /// Output frames from one access unit to the next.
-    fn step(&self) -> u64 {
+    /// Output frames of a segment's access units, in order.
+    fn frames(&self, span: &SegmentSpan) -> Vec<u64> {
         match self.shape {
-            Shape::Whole => 1,
-            Shape::Trick(every) => every,
+            Shape::Whole => (span.first_frame..span.first_frame + span.frames()).collect(),
+            Shape::Trick(every) => span.trick_frames(every).collect(),
         }
     }
 
-    /// Number in the chunk of the first access unit at or behind an output frame.
-    fn unit_at(&self, frame: u64) -> u64 {
-        (frame - self.layout.start).div_ceil(self.step())
-    }
-
-    fn write_segment(&self, span: &SegmentSpan, units: &[AccessUnit]) -> Result<SegmentWritten> {
+    fn write_segment(
+        &self,
+        span: &SegmentSpan,
+        frames: &[u64],
+        units: &[AccessUnit],
+    ) -> Result<SegmentWritten> {
         let Layout { start, ticks: (timescale, _), .. } = *self.layout;
         let frame_ticks = |frames: u64| self.layout.frame_ticks(frames);
         let name = &self.written.track;
@@ -155,17 +191,14 @@ impl Track {
         if !units.first().is_some_and(|u| u.idr) {
             return Err(broken("no IDR first"));
         }
-        let segment_end = span.first_frame + span.frames();
+        let ends = frames.iter().skip(1).copied().chain([span.first_frame + span.frames()]);
         let mut bytes = cmaf::segment_type()?;
         let mut iframes = Vec::new();
         let mut samples = Vec::with_capacity(units.len());
         let mut data = Vec::new();
-        for (unit, number) in units.iter().zip(self.unit_at(span.first_frame)..) {
-            // Decoding order counts the track's own steps; presentation is in frames of the chunk.
-            let decode_frame = number * self.step();
-            let at = start + decode_frame;
-            let duration = frame_ticks((at + self.step()).min(segment_end) - at);
-            let ahead = unit.pts + i64::from(self.encoder.reorder_frames) - decode_frame as i64;
+        for ((unit, at), end) in units.iter().zip(frames).zip(ends) {
+            let duration = frame_ticks(end - at);
+            let ahead = unit.pts + i64::from(self.reorder_frames) - (at - start) as i64;
             let ahead = u64::try_from(ahead).map_err(|_| broken("a frame is decoded after it is shown"))?;
             samples.push(Sample {
                 size: unit.data.len() as u32,
@@ -176,8 +209,9 @@ impl Track {
             data.extend_from_slice(&unit.data);
             if matches!(self.shape, Shape::Trick(_)) {
                 let offset = bytes.len() as u64;
-                let sequence = (at / self.step()) as u32 + 1;
-                cmaf::fragment(sequence, frame_ticks(at), &samples, &data, &mut bytes)?;
+                // Fragments are numbered by their frame: ascending, and the same in whatever chunk they are.
+                let sequence = *at as u32 + 1;
+                cmaf::fragment(sequence, frame_ticks(*at), &samples, &data, &mut bytes)?;
                 iframes.push(IFrame { offset, bytes: bytes.len() as u64 - offset, duration });
                 samples.clear();
                 data.clear();

@@ -19,7 +19,7 @@ const STANDARD: [Ratio; 9] = [
 const SAME_RATE: f64 = 0.002;
 /// A last segment shorter than this joins the one before: players stumble over slivers (hls.js#7646). With 6 s
 /// segments the sum still rounds to the target duration.
-const SLIVER_S: f64 = 0.4;
+pub const SLIVER_S: f64 = 0.4;
 /// What a single picture without any rate is shown at.
 const STILL_RATE: Ratio = Ratio::new(25, 1);
 

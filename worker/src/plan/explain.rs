@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use flodrama_media::task::COPY;
+
 use super::Plan;
 
 impl fmt::Display for Plan {
@@ -19,6 +21,17 @@ impl fmt::Display for Plan {
         )?;
         for rung in &self.rungs {
             let option = |key: &str| rung.options.get(key).map_or("-", String::as_str);
+            if rung.encoder == COPY {
+                writeln!(
+                    f,
+                    "  video/{}p   {}×{}  the source's own pictures, up to {}b/s",
+                    rung.height,
+                    rung.width,
+                    rung.height,
+                    option("maxrate")
+                )?;
+                continue;
+            }
             writeln!(
                 f,
                 "  video/{}p   {}×{}  {} crf {} up to {}b/s",

@@ -1,6 +1,6 @@
 //! Sources for the tests of the plan.
 
-use flodrama_media::{AudioTrack, Colour, Keyframe, Ratio, SourceInfo, VideoTrack};
+use flodrama_media::{AudioTrack, CodedVideo, Colour, Keyframe, Ratio, SourceInfo, VideoTrack};
 
 /// A Full HD track with these frame times and a keyframe at the first.
 pub fn video(pts: Vec<i64>) -> VideoTrack {
@@ -27,6 +27,7 @@ pub fn video(pts: Vec<i64>) -> VideoTrack {
         end_pts: last + step,
         pts,
         bytes: 1_000_000,
+        coded: None,
     }
 }
 
@@ -54,5 +55,31 @@ pub fn audio(stream: usize, language: Option<&str>, default: bool) -> AudioTrack
         title: None,
         default,
         start_s: 0.0,
+    }
+}
+
+/// The packets of a source that can be passed through: `video`'s frames, with an IDR frame every `gop` of them.
+pub fn coded(video: &VideoTrack, gop: usize) -> CodedVideo {
+    CodedVideo {
+        profile: 100,
+        constraints: 0,
+        level: 40,
+        width: video.width,
+        height: video.height,
+        is_420_8bit: true,
+        frames_only: true,
+        square_pixels: true,
+        colour: video.colour.clone(),
+        parameter_sets: 2,
+        parameter_set_changes: 0,
+        layers: false,
+        pictures: video.pts.len() as u32,
+        untimed_packets: 0,
+        hidden_packets: 0,
+        damaged_packets: 0,
+        open_keyframes: 0,
+        reorder_frames: 2,
+        idr_frames: (0..video.pts.len() as u32).step_by(gop).collect(),
+        buffers: vec![(4000, 9000), (4900, 7600), (5000, 7200), (5100, 6000)],
     }
 }

@@ -1,18 +1,20 @@
 //! The plan is a value: `plan(source, preset)` is pure, and what it returns is printed, stored and executed.
 
+mod boundaries;
 mod cadence;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod ladder;
 mod language;
+mod passthrough;
 mod picture;
 pub mod preset;
 pub mod tasks;
 
 use std::collections::BTreeMap;
 
-use flodrama_media::task::{Cadence, RungTask, SegmentSpan, TrickTask};
+use flodrama_media::task::{COPY, Cadence, CopyTask, RungTask, SegmentSpan, TrickTask};
 use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,7 @@ pub struct Plan {
     pub cadence: Cadence,
     /// Output frames.
     pub frames: u64,
-    /// Frames from one IDR frame to the next.
+    /// Frames from one IDR frame to the next, at most.
     pub gop_frames: u64,
     /// Frames of a full segment.
     pub segment_frames: u64,
@@ -41,7 +43,9 @@ pub struct Plan {
     pub prepare: String,
     /// Size for display in square pixels.
     pub display: (u32, u32),
-    /// Encoders, largest rung first.
+    /// The first rung, where it is the source's own pictures.
+    pub copy: Option<CopyTask>,
+    /// All rungs, largest first. The encoder of one that is not encoded is [`COPY`].
     pub rungs: Vec<RungTask>,
     /// The I-frame rendition.
     pub trick: TrickTask,
@@ -126,7 +130,6 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
     let second = cadence::frames_per_second(rate);
     let gop_frames = second * u64::from(preset.video.gop_s);
     let segment_frames = gop_frames * u64::from(preset.video.segment_gops);
-    let segments = cadence::segments(frames, segment_frames, gop_frames, rate);
 
     let aspect = video.sample_aspect.as_f64();
     let display = ladder::display_size((video.width, video.height), aspect, video.rotation);
@@ -148,6 +151,25 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
         rungs.iter().map(|r| (format!("rung {}p", r.height), format!("{}×{}: {}", r.width, r.height, r.why))),
     );
     reasons.extend(dropped.into_iter().map(|why| ("rung dropped".to_owned(), why)));
+    let case = passthrough::Case {
+        video,
+        preset: &preset.video,
+        cadence: &cadence,
+        frames,
+        gop_frames,
+        segment_frames,
+        rungs: &rungs,
+        orientation: &orientation,
+        colour: &colour,
+    };
+    let (copy, segments, why) = match passthrough::passthrough(&case) {
+        Ok(passthrough) => (Some(passthrough.copy), passthrough.segments, vec![passthrough.why]),
+        Err(faults) => (None, cadence::segments(frames, segment_frames, gop_frames, rate), faults),
+    };
+    let what = if copy.is_some() { "passthrough" } else { "no passthrough" };
+    reasons.extend(why.into_iter().map(|why| (what.to_owned(), why)));
+    // An encoder puts an IDR frame of its own where the longest GOP is over: never before the plan does.
+    let gop_frames = segments.iter().flat_map(|s| &s.gops).copied().max().unwrap_or(0).max(gop_frames);
     let rungs: Vec<RungTask> = rungs
         .iter()
         .map(|r| {
@@ -155,8 +177,9 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
             encoder(preset, (r.width, r.height), rates, gop_frames, &colour)
         })
         .collect();
-    let trick = trick(preset, &rungs, second, &colour);
-
+    let encoded = &rungs[usize::from(copy.is_some())..];
+    let trick = trick(preset, encoded, second, &colour);
+    let largest = (encoded[0].width, encoded[0].height);
     for track in &source.subtitles {
         let language = language::parse(track.language.as_deref()).bcp47;
         let why = format!(
@@ -168,12 +191,11 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
     let origin_s = origin_pts as f64 * video.time_base.as_f64();
     let duration = Ratio::new(frames as i64 * rate.den, rate.num);
     let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
-    let top = (rungs[0].width, rungs[0].height);
     Plan {
         preset: preset.name.clone(),
         family: FAMILY.to_owned(),
         video_stream: video.stream,
-        prepare: picture::prepare(video, &orientation, top),
+        prepare: picture::prepare(video, &orientation, largest),
         orientation,
         display,
         chunks: chunks(source, &cadence, &segments, preset.video.chunk_segments as usize),
@@ -182,7 +204,8 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
         frames,
         gop_frames,
         segment_frames,
-        rungs,
+        rungs: with_copy(rungs, &copy),
+        copy,
         trick,
         segments,
         audio,
@@ -230,6 +253,15 @@ fn encoder(
     set("colorspace", colour.matrix.into());
     set("color_range", "tv".into());
     RungTask { width: size.0, height: size.1, encoder: preset.video.encoder.clone(), options }
+}
+
+/// The rungs as the report names them: one that is copied has no encoder, and the caps that it was found to keep.
+fn with_copy(mut rungs: Vec<RungTask>, copy: &Option<CopyTask>) -> Vec<RungTask> {
+    if copy.is_some() {
+        rungs[0].encoder = COPY.to_owned();
+        rungs[0].options.retain(|key, _| matches!(key.as_str(), "maxrate" | "bufsize"));
+    }
+    rungs
 }
 
 fn trick(preset: &Preset, rungs: &[RungTask], second: u64, colour: &picture::OutputColour) -> TrickTask {

@@ -49,6 +49,11 @@ pub fn prepare(video: &VideoTrack, steps: &str, size: (u32, u32)) -> String {
     if steps.is_empty() { scale } else { format!("{steps},{scale}") }
 }
 
+/// What players assume of pictures without tags: by their height in pixels.
+pub fn assumed(height: u32) -> OutputColour {
+    if height > 576 { BT709 } else { NTSC }
+}
+
 fn colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (Option<String>, OutputColour) {
     let tagged = &video.colour;
     let hdr = match tagged.transfer.as_str() {
@@ -77,8 +82,7 @@ fn colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (Option<St
             (Some(chain.into()), BT709)
         }
         other => {
-            // What players assume as well, by the size of the picture.
-            let colour = if video.height > 576 { BT709 } else { NTSC };
+            let colour = assumed(video.height);
             let why = format!("matrix '{other}' in the source: taken as {} by its size", colour.matrix);
             reasons.push(("colour".into(), why));
             (None, colour)

@@ -43,6 +43,9 @@ pub struct VideoPreset {
     pub gop_s: u32,
     /// GOPs in one segment.
     pub segment_gops: u32,
+    /// True where a source whose pictures keep the rules of the top rung is published as it is, not encoded again.
+    #[serde(default)]
+    pub passthrough: bool,
     /// Segments in one chunk, the unit of encoding. Never depends on the machine: it decides the bits.
     pub chunk_segments: u32,
     /// Options of the encoder for every rung.

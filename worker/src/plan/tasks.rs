@@ -86,7 +86,8 @@ impl Plan {
                     cadence: self.cadence,
                     prepare: self.prepare.clone(),
                     segments: segments.to_vec(),
-                    rungs: self.rungs.clone(),
+                    copy: self.copy.clone(),
+                    rungs: self.rungs[usize::from(self.copy.is_some())..].to_vec(),
                     trick: Some(self.trick.clone()),
                 }),
             }
