@@ -19,7 +19,7 @@ use crate::task::{AudioTask, SegmentWritten, TrackWritten, Written};
 const FRAME: u64 = 1024;
 
 /// Runs the task.
-pub fn run(task: &AudioTask, source: File, report: &mut Reporter) -> Result<Written> {
+pub fn run(task: &AudioTask, source: File, report: &Reporter) -> Result<Written> {
     let mut input = open_upload(source, &task.limits)?;
     let mut decoder = open_decoder(&input, task)?;
     let mut encoder = Aac::open(task)?;
@@ -279,7 +279,7 @@ struct Segmenter<'a> {
 
 impl<'a> Segmenter<'a> {
     /// Writes the initialisation section, so that whatever comes can be played at once.
-    fn begin(task: &'a AudioTask, aac: &Aac, report: &mut Reporter) -> Result<Segmenter<'a>> {
+    fn begin(task: &'a AudioTask, aac: &Aac, report: &Reporter) -> Result<Segmenter<'a>> {
         let name = format!("audio/{}", task.group);
         std::fs::create_dir_all(task.out.join(&name)).map_err(|e| MediaError::io("rendition folder", &e))?;
         let init = cmaf::audio_init(
@@ -304,7 +304,7 @@ impl<'a> Segmenter<'a> {
         Ok(Segmenter { task, track, priming, count, first: 0, segments: 0, pending: Vec::new() })
     }
 
-    fn take(&mut self, units: &mut Vec<Vec<u8>>, report: &mut Reporter) -> Result<()> {
+    fn take(&mut self, units: &mut Vec<Vec<u8>>, report: &Reporter) -> Result<()> {
         for unit in units.drain(..) {
             if self.first + self.pending.len() as u64 == self.count {
                 break;
@@ -327,7 +327,7 @@ impl<'a> Segmenter<'a> {
         }
     }
 
-    fn write(&mut self, report: &mut Reporter) -> Result<()> {
+    fn write(&mut self, report: &Reporter) -> Result<()> {
         self.segments += 1;
         let total = self.task.samples + self.priming;
         let samples: Vec<Sample> = (self.first..)

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ffmpeg_next as ffmpeg;
@@ -27,8 +28,8 @@ pub fn main(task_file: &Path) -> i32 {
     if let Err(e) = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)) {
         eprintln!("parent death signal: {e}");
     }
-    let mut reporter = Reporter { last: None };
-    let outcome = run(task_file, &mut reporter);
+    let reporter = Reporter { last: Mutex::new(None) };
+    let outcome = run(task_file, &reporter);
     let failed = outcome.is_err();
     let event = match outcome {
         Ok(output) => Event::Done(Box::new(output)),
@@ -41,7 +42,7 @@ pub fn main(task_file: &Path) -> i32 {
     i32::from(failed)
 }
 
-fn run(task_file: &Path, report: &mut Reporter) -> Result<Output> {
+fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
     let json = std::fs::read(task_file).map_err(|e| MediaError::io("task file", &e))?;
     let task: Task = serde_json::from_slice(&json).step("task file")?;
     ffmpeg::init().step("libav")?;
@@ -92,32 +93,33 @@ fn usage() -> (u64, u64) {
     (cpu, std::fs::read_to_string("/proc/self/status").ok().and_then(peak).unwrap_or(0))
 }
 
-/// Prints events, one JSON object a line.
+/// Prints events, one JSON object a line. Threads share it.
 pub struct Reporter {
-    last: Option<Instant>,
+    last: Mutex<Option<Instant>>,
 }
 
 impl Reporter {
     /// Says that `done` units are done, now and then.
-    pub fn progress(&mut self, done: u64) -> Result<()> {
-        if self.last.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
+    pub fn progress(&self, done: u64) -> Result<()> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
             return Ok(());
         }
-        self.last = Some(Instant::now());
+        *last = Some(Instant::now());
         self.send(&Event::Progress(done))
     }
 
     /// Says that a rendition's initialisation section is on disk.
-    pub fn track(&mut self, track: &TrackWritten) -> Result<()> {
+    pub fn track(&self, track: &TrackWritten) -> Result<()> {
         self.send(&Event::Track(track.clone()))
     }
 
     /// Says that a segment is complete.
-    pub fn segment(&mut self, segment: SegmentWritten) -> Result<()> {
+    pub fn segment(&self, segment: SegmentWritten) -> Result<()> {
         self.send(&Event::Segment(segment))
     }
 
-    fn send(&mut self, event: &Event) -> Result<()> {
+    fn send(&self, event: &Event) -> Result<()> {
         let mut line = serde_json::to_vec(event).step("event")?;
         line.push(b'\n');
         io::stdout().lock().write_all(&line).map_err(|e| MediaError::io("event", &e))

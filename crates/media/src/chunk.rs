@@ -3,123 +3,125 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
+use ffmpeg_next::frame::Video;
+
 use crate::cadence::Resampler;
 use crate::child::Reporter;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result};
-use crate::h264::Encoder;
+use crate::ladder::Ladder;
 use crate::scale::{Cascade, Prepare, WORK_FORMAT};
 use crate::task::{ChunkTask, Written};
-use crate::track::{Layout, Shape, Track};
+use crate::track::Layout;
+
+/// Pictures that are prepared while those before them are encoded. Decides how far followers lag, not what they write.
+const BATCH: usize = 8;
 
 /// Runs the task.
-pub fn run(task: &ChunkTask, source: File, report: &mut Reporter) -> Result<Written> {
-    let (Some(first), Some(last), Some(top)) =
-        (task.segments.first(), task.segments.last(), task.rungs.first())
-    else {
-        return Err(MediaError::internal("chunk", "no segments or no rungs"));
+pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written> {
+    let (Some(first), Some(last)) = (task.segments.first(), task.segments.last()) else {
+        return Err(MediaError::internal("chunk", "no segments"));
     };
-    let start = first.first_frame;
-    let end = last.first_frame + last.frames();
+    let (start, end) = (first.first_frame, last.first_frame + last.frames());
     let idrs: BTreeSet<u64> = task.segments.iter().flat_map(|s| s.idr_frames()).collect();
-
     let layout = Layout::new(task, start);
     // First, since it is quick: its segments can be played while the others are made.
     let copied = match &task.copy {
         None => None,
         Some(copy) => Some(crate::copy::run(task, copy, &layout, &source, report)?),
     };
-    let mut tracks = Vec::new();
-    for rung in &task.rungs {
-        let encoder = Encoder::open(rung, task.cadence.rate)?;
-        let name = format!("video/{}p", rung.height);
-        tracks.push(Track::open(&layout, name, (rung.width, rung.height), encoder, Shape::Whole)?);
-    }
-    let sizes: Vec<(u32, u32)> = task.rungs.iter().map(|r| (r.width, r.height)).collect();
-    let mut trick = match &task.trick {
-        None => None,
-        Some(trick) => {
-            let size = (trick.rung.width, trick.rung.height);
-            let from_rung = sizes.iter().position(|s| *s == size);
-            let from_rung =
-                from_rung.ok_or_else(|| MediaError::internal("trick", "its size is no rung's size"))?;
-            let encoder = Encoder::open(&trick.rung, task.cadence.rate)?;
-            let name = format!("trick/{}p", trick.rung.height);
-            let shape = Shape::Trick(trick.every_frames);
-            let frames: BTreeSet<u64> =
-                task.segments.iter().flat_map(|s| s.trick_frames(trick.every_frames)).collect();
-            Some((from_rung, frames, Track::open(&layout, name, size, encoder, shape)?))
+    let mut pictures = Pictures::open(task, source, start, end)?;
+    let mut ladder = Ladder::open(task, &layout)?;
+    let mut batch = pictures.next()?;
+    while !batch.is_empty() {
+        for (frame, sizes) in &batch {
+            ladder.take(*frame, (frame - start) as i64, idrs.contains(frame), sizes)?;
         }
-    };
-
-    let mut prepare = Prepare::new(&task.prepare, WORK_FORMAT, task.cadence.time_base);
-    let mut cascade = Cascade::new((top.width, top.height), &sizes[1..])?;
-    let mut reader = VideoReader::open(source, task.stream, &task.limits)?;
-    reader.seek(task.seek)?;
-
-    let mut resampler = Resampler::new(start, end);
-    let mut encode = |n: u64, held: &mut Held| -> Result<()> {
-        let frame = held.prepared(&mut prepare)?;
-        let pts = (n - start) as i64;
-        let idr = idrs.contains(&n);
-        let mut push = |rung: usize, frame: &mut ffmpeg_next::frame::Video| {
-            tracks[rung].push(frame, pts, idr, report)?;
-            match &mut trick {
-                Some((from_rung, frames, track)) if *from_rung == rung && frames.contains(&n) => {
-                    track.push(frame, pts, true, report)
-                }
-                _ => Ok(()),
-            }
-        };
-        push(0, frame)?;
-        cascade.run(frame, |i, scaled| push(i + 1, scaled))?;
-        report.progress(n - start + 1)
-    };
-    while !resampler.is_done() {
-        match reader.next_frame()? {
-            Some((pts, frame)) => {
-                resampler.push(task.cadence.frame_at(pts), Held::decoded(frame), &mut encode)?;
-            }
-            None => {
-                resampler.finish(&mut encode)?;
-                break;
-            }
-        }
+        let done = batch[batch.len() - 1].0 - start + 1;
+        batch = ladder.work(report, || pictures.next())?;
+        report.progress(done)?;
     }
-    if !resampler.is_done() {
-        return Err(MediaError::internal("chunk", format!("no frame to show from output frame {start} on")));
-    }
-
-    let mut written = Written {
-        tracks: copied.into_iter().collect(),
-        source_frames: resampler.shown,
-        repeated_frames: resampler.repeated,
+    let mut tracks: Vec<_> = copied.into_iter().collect();
+    tracks.extend(ladder.finish(report)?);
+    Ok(Written {
+        tracks,
+        source_frames: pictures.resampler.shown,
+        repeated_frames: pictures.resampler.repeated,
         cpu_ms: 0,
         peak_kib: 0,
-    };
-    for track in tracks.into_iter().chain(trick.map(|(.., track)| track)) {
-        written.tracks.push(track.finish(report)?);
+    })
+}
+
+/// The chunk's output frames, in every rung's size.
+struct Pictures<'a> {
+    task: &'a ChunkTask,
+    reader: VideoReader,
+    prepare: Prepare,
+    cascade: Cascade,
+    resampler: Resampler<Held>,
+    start: u64,
+}
+
+impl<'a> Pictures<'a> {
+    fn open(task: &'a ChunkTask, source: File, start: u64, end: u64) -> Result<Pictures<'a>> {
+        let sizes: Vec<(u32, u32)> = task.rungs.iter().map(|r| (r.width, r.height)).collect();
+        let Some((top, smaller)) = sizes.split_first() else {
+            return Err(MediaError::internal("chunk", "no rungs"));
+        };
+        let mut reader = VideoReader::open(source, task.stream, &task.limits)?;
+        reader.seek(task.seek)?;
+        Ok(Pictures {
+            task,
+            reader,
+            prepare: Prepare::new(&task.prepare, WORK_FORMAT, task.cadence.time_base),
+            cascade: Cascade::new(*top, smaller)?,
+            resampler: Resampler::new(start, end),
+            start,
+        })
     }
-    Ok(written)
+
+    /// The next batch of output frames and their pictures; empty at the end.
+    fn next(&mut self) -> Result<Vec<(u64, Vec<Video>)>> {
+        let mut batch = Vec::new();
+        let Pictures { task, reader, prepare, cascade, resampler, .. } = self;
+        while !resampler.is_done() && batch.len() < BATCH {
+            let emit = |frame: u64, held: &mut Held| -> Result<()> {
+                batch.push((frame, held.sizes(prepare, cascade)?));
+                Ok(())
+            };
+            match reader.next_frame()? {
+                Some((pts, frame)) => {
+                    resampler.push(task.cadence.frame_at(pts), Held::Decoded(frame), emit)?
+                }
+                None => {
+                    resampler.finish(emit)?;
+                    if !resampler.is_done() {
+                        let what = format!("no frame to show from output frame {} on", self.start);
+                        return Err(MediaError::internal("chunk", what));
+                    }
+                }
+            }
+        }
+        Ok(batch)
+    }
 }
 
 /// A source frame that may be shown several times but is filtered once, and not at all where it is never shown.
-struct Held {
-    decoded: Option<ffmpeg_next::frame::Video>,
-    prepared: Option<ffmpeg_next::frame::Video>,
+enum Held {
+    Decoded(Video),
+    Prepared(Vec<Video>),
 }
 
 impl Held {
-    fn decoded(frame: ffmpeg_next::frame::Video) -> Held {
-        Held { decoded: Some(frame), prepared: None }
-    }
-
-    fn prepared(&mut self, prepare: &mut Prepare) -> Result<&mut ffmpeg_next::frame::Video> {
-        if let Some(frame) = self.decoded.take() {
-            self.prepared = Some(prepare.run(frame)?);
+    /// The picture in every size.
+    fn sizes(&mut self, prepare: &mut Prepare, cascade: &mut Cascade) -> Result<Vec<Video>> {
+        if let Held::Decoded(frame) = self {
+            let frame = std::mem::replace(frame, Video::empty());
+            *self = Held::Prepared(cascade.run(prepare.run(frame)?)?);
         }
-        self.prepared
-            .as_mut()
-            .ok_or_else(|| MediaError::internal("chunk", "this frame could not be filtered before"))
+        match self {
+            Held::Prepared(sizes) => sizes.iter().map(crate::sys::share).collect(),
+            Held::Decoded(_) => Err(MediaError::internal("chunk", "this frame could not be filtered before")),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A rung whose pictures are the source's own: packets of a chunk become segments as they are, nothing is decoded.
 
 use std::fs::File;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::child::Reporter;
 use crate::decode::{VideoReader, stamps};
@@ -15,9 +15,9 @@ use crate::track::{Layout, Segments, Shape};
 pub fn run(
     task: &ChunkTask,
     copy: &CopyTask,
-    layout: &Rc<Layout>,
+    layout: &Arc<Layout>,
     source: &File,
-    report: &mut Reporter,
+    report: &Reporter,
 ) -> Result<TrackWritten> {
     let broken = |what: String| MediaError::internal("copy", what);
     let source = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
@@ -58,5 +58,5 @@ pub fn run(
         let unit = AccessUnit { data: carried.data, pts: number, idr: carried.idr };
         segments.push(unit, report)?;
     }
-    segments.ok_or_else(|| broken("no frames".into()))?.finish(report)
+    segments.ok_or_else(|| broken("no frames".into()))?.finish()
 }

@@ -7,8 +7,9 @@ use ffmpeg_next::format::Pixel;
 
 use crate::Ratio;
 use crate::h264::Encoder;
+use crate::lead::FrameKind;
 use crate::sys::HardwareDevice;
-use crate::task::{EncoderTrial, RungTask};
+use crate::task::{EncoderTrial, Role, RungTask};
 
 const SIZE: (u32, u32) = (1920, 1080);
 const FRAMES: i64 = 12;
@@ -46,12 +47,18 @@ fn attempt(name: &str) -> Result<usize, String> {
 
 /// Encoders that take frames in main memory.
 fn in_memory(name: &str) -> Result<usize, String> {
-    let rung = RungTask { height: SIZE.1, width: SIZE.0, encoder: name.to_owned(), options: BTreeMap::new() };
+    let rung = RungTask {
+        height: SIZE.1,
+        width: SIZE.0,
+        encoder: name.to_owned(),
+        options: BTreeMap::new(),
+        role: Role::Alone,
+    };
     let mut encoder = Encoder::open(&rung, Ratio::new(25, 1)).map_err(|e| e.detail)?;
     let mut units = Vec::new();
     for n in 0..FRAMES {
         let mut frame = grey(Pixel::YUV420P, n);
-        encoder.push(&mut frame, n, n == 0, &mut units).map_err(|e| e.detail)?;
+        encoder.push(&mut frame, n, FrameKind::Free, &mut units).map_err(|e| e.detail)?;
     }
     encoder.finish(&mut units).map_err(|e| e.detail)?;
     enough(units.len())

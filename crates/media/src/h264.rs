@@ -7,6 +7,7 @@ use ffmpeg_next::codec;
 
 use crate::Ratio;
 use crate::error::{MediaError, Result, Step};
+use crate::lead::FrameKind;
 use crate::scale::WORK_FORMAT;
 use crate::task::RungTask;
 
@@ -69,12 +70,17 @@ impl Encoder {
         &mut self,
         frame: &mut ffmpeg::frame::Video,
         pts: i64,
-        idr: bool,
+        kind: FrameKind,
         out: &mut Vec<AccessUnit>,
     ) -> Result<()> {
         frame.set_pts(Some(pts));
         // A decoded frame still says what it was in the source, and x264 would take that as an order.
-        frame.set_kind(if idr { ffmpeg::picture::Type::I } else { ffmpeg::picture::Type::None });
+        frame.set_kind(match kind {
+            FrameKind::Idr => ffmpeg::picture::Type::I,
+            FrameKind::P => ffmpeg::picture::Type::P,
+            FrameKind::B => ffmpeg::picture::Type::B,
+            FrameKind::Free => ffmpeg::picture::Type::None,
+        });
         self.inner.send_frame(frame).step("encode")?;
         self.drain(out)
     }

@@ -20,6 +20,8 @@ mod encoders;
 mod error;
 mod h264;
 mod input;
+mod ladder;
+mod lead;
 mod nal;
 mod probe;
 mod scale;

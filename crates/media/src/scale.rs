@@ -83,7 +83,7 @@ impl Prepare {
 /// Scales one frame to ever smaller sizes, each from the one before: a rung costs what its larger neighbour's pixels
 /// cost, not the source's.
 pub struct Cascade {
-    steps: Vec<(scaling::Context, ffmpeg::frame::Video)>,
+    steps: Vec<(scaling::Context, (u32, u32))>,
 }
 
 impl Cascade {
@@ -93,29 +93,24 @@ impl Cascade {
         let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
         let mut steps = Vec::new();
         let mut last = from;
-        for &(width, height) in sizes {
+        for &size in sizes {
             let scaler =
-                scaling::Context::get(WORK_FORMAT, last.0, last.1, WORK_FORMAT, width, height, flags)
+                scaling::Context::get(WORK_FORMAT, last.0, last.1, WORK_FORMAT, size.0, size.1, flags)
                     .step("scaler")?;
-            steps.push((scaler, ffmpeg::frame::Video::new(WORK_FORMAT, width, height)));
-            last = (width, height);
+            steps.push((scaler, size));
+            last = size;
         }
         Ok(Cascade { steps })
     }
 
-    /// Scales `frame`; `each` sees every size in order.
-    pub fn run(
-        &mut self,
-        frame: &ffmpeg::frame::Video,
-        mut each: impl FnMut(usize, &mut ffmpeg::frame::Video) -> Result<()>,
-    ) -> Result<()> {
-        for i in 0..self.steps.len() {
-            let (done, rest) = self.steps.split_at_mut(i);
-            let input = done.last().map_or(frame, |(_, scaled)| scaled);
-            let (scaler, output) = &mut rest[0];
-            scaler.run(input, output).step("scale")?;
-            each(i, output)?;
+    /// `frame` and, behind it, the same picture in every size. Encoders may hold them for long.
+    pub fn run(&mut self, frame: ffmpeg::frame::Video) -> Result<Vec<ffmpeg::frame::Video>> {
+        let mut pictures = vec![frame];
+        for (scaler, (width, height)) in &mut self.steps {
+            let mut scaled = ffmpeg::frame::Video::new(WORK_FORMAT, *width, *height);
+            scaler.run(&pictures[pictures.len() - 1], &mut scaled).step("scale")?;
+            pictures.push(scaled);
         }
-        Ok(())
+        Ok(pictures)
     }
 }

@@ -28,7 +28,7 @@ const POSTER_WEBP_QUALITY: f32 = 80.0;
 const THUMBHASH_SIDE: u32 = 100;
 
 /// Runs the task.
-pub fn run(task: &StillsTask, source: File, report: &mut Reporter) -> Result<StillsWritten> {
+pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsWritten> {
     for folder in ["thumbs", "poster"] {
         std::fs::create_dir_all(task.out.join(folder)).map_err(|e| MediaError::io("stills folder", &e))?;
     }

@@ -115,6 +115,54 @@ pub fn seek_stream(input: &mut ffmpeg::format::context::Input, stream: usize, dt
     unsafe { ffi::av_seek_frame(input.as_mut_ptr(), stream as i32, dts, ffi::AVSEEK_FLAG_BACKWARD) >= 0 }
 }
 
+/// Another reference to the same picture: times and side data are its own, pixels are shared and not to be written.
+pub fn share(frame: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
+    let mut shared = ffmpeg::frame::Video::empty();
+    // SAFETY: the source is live, the target is empty and owned; libav counts the references.
+    match unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), frame.as_ptr()) } {
+        0 => Ok(shared),
+        e => Err(MediaError::internal("share frame", ffmpeg::Error::from(e))),
+    }
+}
+
+/// Tells the encoder by how much each block of 16×16 pixels departs from the frame's quantiser, in 256ths, row by row.
+pub fn set_block_offsets(frame: &mut ffmpeg::frame::Video, columns: u32, offsets: &[i16]) -> Result<()> {
+    /// libav takes shares of the quantiser's whole range: 51 for 8 bits.
+    const RANGE: i32 = 51 * 256;
+    const SIDE: i32 = 16;
+    let size = std::mem::size_of::<ffi::AVRegionOfInterest>();
+    // SAFETY: the frame is live; libav allocates `offsets.len()` regions, aligned for any type, which we fill.
+    unsafe {
+        let kind = ffi::AVFrameSideDataType::AV_FRAME_DATA_REGIONS_OF_INTEREST;
+        let data = ffi::av_frame_new_side_data(frame.as_mut_ptr(), kind, size * offsets.len());
+        if data.is_null() {
+            return Err(MediaError::internal("block offsets", "no memory"));
+        }
+        let regions = (*data).data.cast::<ffi::AVRegionOfInterest>();
+        for (i, offset) in offsets.iter().enumerate() {
+            let (x, y) = ((i as u32 % columns) as i32 * SIDE, (i as u32 / columns) as i32 * SIDE);
+            regions.add(i).write(ffi::AVRegionOfInterest {
+                self_size: size as u32,
+                top: y,
+                bottom: y + SIDE,
+                left: x,
+                right: x + SIDE,
+                qoffset: ffi::AVRational { num: i32::from(*offset), den: RANGE },
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Writes out what C streams of this process still hold in memory: x264 keeps its statistics in one.
+pub fn flush_streams() {
+    unsafe extern "C" {
+        fn fflush(stream: *mut std::ffi::c_void) -> std::ffi::c_int;
+    }
+    // SAFETY: the C standard defines a null stream as all of them. What fails shows when the file is read.
+    unsafe { fflush(ptr::null_mut()) };
+}
+
 /// A hardware device context, freed on drop.
 pub struct HardwareDevice(*mut ffi::AVBufferRef);
 

@@ -83,6 +83,19 @@ impl SegmentSpan {
     }
 }
 
+/// Who decides about a rung's frames: see the media crate's module `lead`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Its encoder alone.
+    #[default]
+    Alone,
+    /// Its encoder, for the followers too.
+    Leads,
+    /// The leader's encoder: frame types, and quantiser offsets of the blocks.
+    Follows,
+}
+
 /// One H.264 encoder and where its segments go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RungTask {
@@ -94,6 +107,9 @@ pub struct RungTask {
     pub encoder: String,
     /// Every option of the encoder; one that it does not know fails the task.
     pub options: BTreeMap<String, String>,
+    /// Who decides about its frames.
+    #[serde(default)]
+    pub role: Role,
 }
 
 /// Stands where an encoder's name would, for a rung that is not encoded.
@@ -126,6 +142,9 @@ pub struct ChunkTask {
     pub out: PathBuf,
     /// Number of the chunk from 0 on.
     pub index: u32,
+    /// Rungs that are encoded at a time. Changes no bit.
+    #[serde(default)]
+    pub threads: u32,
     /// Source limits, checked again: the child trusts nothing that it opens.
     pub limits: Limits,
     /// Stream index.

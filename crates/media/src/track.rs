@@ -2,7 +2,7 @@
 //! it is complete.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use ffmpeg_next::frame;
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use crate::child::Reporter;
 use crate::cmaf::{self, Sample};
 use crate::error::{MediaError, Result};
 use crate::h264::{AccessUnit, Encoder};
+use crate::lead::FrameKind;
 use crate::task::{Cadence, ChunkTask, IFrame, SegmentSpan, SegmentWritten, TrackWritten};
 
 /// What all renditions of a chunk share.
@@ -25,8 +26,8 @@ pub struct Layout {
 
 impl Layout {
     /// Of a chunk that begins at output frame `start`.
-    pub fn new(task: &ChunkTask, start: u64) -> Rc<Layout> {
-        Rc::new(Layout {
+    pub fn new(task: &ChunkTask, start: u64) -> Arc<Layout> {
+        Arc::new(Layout {
             out: task.out.clone(),
             segments: task.segments.clone(),
             start,
@@ -63,7 +64,7 @@ pub struct Track {
 impl Track {
     /// Opens a rendition and writes its initialisation section where the chunk is its first.
     pub fn open(
-        layout: &Rc<Layout>,
+        layout: &Arc<Layout>,
         name: String,
         size: (u32, u32),
         encoder: Encoder,
@@ -79,23 +80,28 @@ impl Track {
         &mut self,
         frame: &mut frame::Video,
         pts: i64,
-        idr: bool,
-        report: &mut Reporter,
+        kind: FrameKind,
+        report: &Reporter,
     ) -> Result<()> {
-        self.encoder.push(frame, pts, idr, &mut self.segments.units)?;
+        self.encoder.push(frame, pts, kind, &mut self.segments.units)?;
         self.segments.cut(report)
     }
 
-    /// Writes what is left; the rendition's part of the chunk is complete.
-    pub fn finish(mut self, report: &mut Reporter) -> Result<TrackWritten> {
+    /// Takes what the encoder still holds: no frame follows.
+    pub fn drain(&mut self, report: &Reporter) -> Result<()> {
         self.encoder.finish(&mut self.segments.units)?;
-        self.segments.finish(report)
+        self.segments.cut(report)
+    }
+
+    /// The rendition's part of the chunk is complete.
+    pub fn finish(self) -> Result<TrackWritten> {
+        self.segments.finish()
     }
 }
 
 /// Access units of a rendition and the segments that they fill.
 pub struct Segments {
-    layout: Rc<Layout>,
+    layout: Arc<Layout>,
     shape: Shape,
     /// Frames by which decoding order may run ahead of presentation.
     reorder_frames: u32,
@@ -109,7 +115,7 @@ impl Segments {
     /// Opens a rendition with these parameter sets (sequence, picture) and writes its initialisation section where the
     /// chunk is its first.
     pub fn open(
-        layout: &Rc<Layout>,
+        layout: &Arc<Layout>,
         name: String,
         size: (u32, u32),
         (sps, pps): (&[u8], &[u8]),
@@ -134,14 +140,13 @@ impl Segments {
     }
 
     /// Takes the next access unit in decoding order, numbered in the chunk, and writes what that completes.
-    pub fn push(&mut self, unit: AccessUnit, report: &mut Reporter) -> Result<()> {
+    pub fn push(&mut self, unit: AccessUnit, report: &Reporter) -> Result<()> {
         self.units.push(unit);
         self.cut(report)
     }
 
-    /// Writes what is left; the rendition's part of the chunk is complete.
-    pub fn finish(mut self, report: &mut Reporter) -> Result<TrackWritten> {
-        self.cut(report)?;
+    /// The rendition's part of the chunk is complete.
+    pub fn finish(self) -> Result<TrackWritten> {
         let open = self.layout.segments.len() - self.done;
         if open > 0 || !self.units.is_empty() {
             let name = &self.written.track;
@@ -152,7 +157,7 @@ impl Segments {
     }
 
     /// Units are in decoding order and GOPs are closed, so a segment's units are whole before the next one's begin.
-    fn cut(&mut self, report: &mut Reporter) -> Result<()> {
+    fn cut(&mut self, report: &Reporter) -> Result<()> {
         let layout = self.layout.clone();
         while let Some(span) = layout.segments.get(self.done) {
             let frames = self.frames(span);

@@ -16,7 +16,7 @@ use crate::error::{JobError, Result};
 pub struct Commit {
     /// What the task gave.
     pub result: TaskResult,
-    /// Segments that it wrote.
+    /// Segments that it wrote, by rendition and number.
     pub segments: Vec<SegmentWritten>,
 }
 
@@ -38,7 +38,10 @@ impl Commit {
             Output::Stills(stills) => TaskResult::Stills(stills),
             other => return Err(JobError::internal("commit", format_args!("unexpected answer {other:?}"))),
         };
-        Ok(Commit { result, segments: finished.segments })
+        // Renditions that were made side by side finish in any order; the record does not depend on it.
+        let mut segments = finished.segments;
+        segments.sort_by(|a, b| (&a.track, a.number).cmp(&(&b.track, b.number)));
+        Ok(Commit { result, segments })
     }
 
     /// Paths below the tree of all files that the task wrote.

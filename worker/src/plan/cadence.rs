@@ -34,8 +34,11 @@ pub fn frame_rate(video: &VideoTrack, max: u32) -> (Ratio, String) {
     }
     let span = (video.pts[n - 1] - video.pts[0]) as f64 * video.time_base.as_f64();
     let mean = (n - 1) as f64 / span;
-    let near = STANDARD.into_iter().filter(|r| (r.as_f64() / mean - 1.0).abs() < SAME_RATE);
-    let candidates = near.chain(video.declared_rate);
+    let off = |r: &Ratio| (r.as_f64() / mean - 1.0).abs();
+    let mut near: Vec<Ratio> = STANDARD.into_iter().filter(|r| off(r) < SAME_RATE).collect();
+    // 24 and 23.976 are both near; a short clip has a frame of its own in either.
+    near.sort_by(|a, b| off(a).total_cmp(&off(b)));
+    let candidates = near.into_iter().chain(video.declared_rate);
     if let Some(rate) = candidates.into_iter().find(|r| is_constant(video, *r)) {
         return limit(rate, max, format!("constant {:.3} fps in the source", rate.as_f64()));
     }
@@ -115,6 +118,15 @@ mod tests {
         for rate in STANDARD {
             let pts = (0..500).map(|i| (i as f64 / rate.as_f64() * 1000.0).round() as i64).collect();
             let source = VideoTrack { time_base: Ratio::new(1, 1000), declared_rate: None, ..video(pts) };
+            assert_eq!(frame_rate(&source, 60).0, rate);
+        }
+    }
+
+    #[test]
+    fn a_short_clip_is_not_taken_for_its_neighbour_rate() {
+        for rate in [Ratio::new(24, 1), Ratio::new(24000, 1001), Ratio::new(30, 1), Ratio::new(60000, 1001)] {
+            let pts = (0..120).map(|i| i * 90_000 * rate.den / rate.num).collect();
+            let source = VideoTrack { declared_rate: None, ..video(pts) };
             assert_eq!(frame_rate(&source, 60).0, rate);
         }
     }

@@ -7,6 +7,7 @@ mod explain;
 pub(crate) mod fixtures;
 mod ladder;
 mod language;
+mod lead;
 mod passthrough;
 mod picture;
 pub mod preset;
@@ -14,7 +15,7 @@ pub mod tasks;
 
 use std::collections::BTreeMap;
 
-use flodrama_media::task::{COPY, Cadence, CopyTask, RungTask, SegmentSpan, TrickTask};
+use flodrama_media::task::{COPY, Cadence, CopyTask, Role, RungTask, SegmentSpan, TrickTask};
 use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo};
 use serde::{Deserialize, Serialize};
 
@@ -170,14 +171,17 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
     reasons.extend(why.into_iter().map(|why| (what.to_owned(), why)));
     // An encoder puts an IDR frame of its own where the longest GOP is over: never before the plan does.
     let gop_frames = segments.iter().flat_map(|s| &s.gops).copied().max().unwrap_or(0).max(gop_frames);
-    let rungs: Vec<RungTask> = rungs
+    let mut rungs: Vec<RungTask> = rungs
         .iter()
         .map(|r| {
             let rates = (r.settings.crf, r.settings.max_kbps, r.settings.buffer_kbit);
-            encoder(preset, (r.width, r.height), rates, gop_frames, &colour)
+            let mut rung = encoder(preset, (r.width, r.height), rates, gop_frames, &colour);
+            rung.options.extend(r.settings.options.clone());
+            rung
         })
         .collect();
-    let encoded = &rungs[usize::from(copy.is_some())..];
+    let encoded = &mut rungs[usize::from(copy.is_some())..];
+    reasons.push(("analysis".into(), lead::share(&preset.video, encoded, rate)));
     let trick = trick(preset, encoded, second, &colour);
     let largest = (encoded[0].width, encoded[0].height);
     for track in &source.subtitles {
@@ -252,7 +256,13 @@ fn encoder(
     set("color_trc", colour.transfer.into());
     set("colorspace", colour.matrix.into());
     set("color_range", "tv".into());
-    RungTask { width: size.0, height: size.1, encoder: preset.video.encoder.clone(), options }
+    RungTask {
+        width: size.0,
+        height: size.1,
+        encoder: preset.video.encoder.clone(),
+        options,
+        role: Role::Alone,
+    }
 }
 
 /// The rungs as the report names them: one that is copied has no encoder, and the caps that it was found to keep.

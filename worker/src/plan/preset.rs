@@ -50,8 +50,22 @@ pub struct VideoPreset {
     pub chunk_segments: u32,
     /// Options of the encoder for every rung.
     pub options: BTreeMap<String, String>,
+    /// One analysis for all rungs; without it each rung's encoder looks ahead for itself.
+    #[serde(default)]
+    pub analysis: Option<AnalysisPreset>,
     /// Rungs, largest first.
     pub rungs: Vec<RungPreset>,
+}
+
+/// Which rung looks ahead for all, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisPreset {
+    /// The largest rung no higher than this leads (no wider, for portrait).
+    pub max_height: u32,
+    /// Options of the leading rung, beside those of all rungs.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
 }
 
 /// One rung.
@@ -68,6 +82,9 @@ pub struct RungPreset {
     pub max_kbps: u32,
     /// Size of the decoder's buffer over which the cap holds, kilobits.
     pub buffer_kbit: u32,
+    /// Options of the encoder for this rung, beside those of all rungs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
 }
 
 /// The I-frame rendition.
@@ -162,6 +179,9 @@ impl Preset {
         }
         if [video.gop_s, video.segment_gops, video.chunk_segments, video.max_frame_rate].contains(&0) {
             return invalid("gop_s, segment_gops, chunk_segments and max_frame_rate start at 1");
+        }
+        if video.analysis.is_some() && video.encoder != "libx264" {
+            return invalid("video.analysis needs libx264: it is x264 that notes what it finds");
         }
         if preset.trick.every_s == 0 || !video.gop_s.is_multiple_of(preset.trick.every_s) {
             return invalid("trick.every_s must divide video.gop_s");

@@ -80,6 +80,7 @@ impl Plan {
                 task: Task::Chunk(ChunkTask {
                     out: tree.to_owned(),
                     index: i as u32,
+                    threads: 1,
                     limits: *limits,
                     stream: self.video_stream,
                     seek: chunk.seek,
