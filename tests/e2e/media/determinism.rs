@@ -94,7 +94,7 @@ fn modified(path: &Path) -> SystemTime {
 }
 
 /// The report says what the work cost, which differs; nothing else may.
-fn assert_same(one: &Path, other: &Path) {
+pub fn assert_same(one: &Path, other: &Path) {
     let (one, other) = (files(one), files(other));
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     for (path, bytes) in one.iter().filter(|(path, _)| path.as_path() != Path::new("report.json")) {

@@ -1,6 +1,6 @@
 //! One scenario for each kind of source, over clips whose pictures carry their numbers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::tree::{Expected, Rendition, Tree};
 use super::{check, transcode};
@@ -110,14 +110,19 @@ pub fn open_gop() -> Clip {
 /// Makes the clip, transcodes it, checks everything, and gives the rungs.
 fn judge(clip: &Clip) -> Vec<Rendition> {
     let folder = tempfile::tempdir().expect("folder");
-    let source = clip.make(folder.path());
-    let tree = transcode(&source, &folder.path().join("out"), &[]);
+    judge_in(clip, folder.path()).1.videos()
+}
+
+/// The same in a folder that stays: gives the source and the tree.
+pub fn judge_in(clip: &Clip, folder: &Path) -> (PathBuf, Tree) {
+    let source = clip.make(folder);
+    let tree = transcode(&source, &folder.join("out"), &[]);
     check(&tree, &expected(clip));
     every_picture_has_its_place(clip, &tree);
     every_picture_is_like_its_source(clip, &source, &tree);
     every_tile_shows_its_time(clip, &tree);
     every_beep_has_its_time(clip, &tree);
-    tree.videos()
+    (source, tree)
 }
 
 fn expected(clip: &Clip) -> Expected {

@@ -4,6 +4,7 @@ mod audio;
 mod determinism;
 mod documents;
 mod generated;
+mod passthrough;
 mod real;
 mod stills;
 mod tree;
