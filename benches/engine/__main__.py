@@ -48,7 +48,7 @@ def options():
     add("--subsample", type=int, default=4, metavar="N", help="VMAF of every Nth frame (4)")
     add("--overhead-seconds", type=float, default=20, metavar="N", help="row overhead: cut the source to N s (20)")
     add("--write", action="store_true", help="write docs/PERFORMANCE.md and docs/rate-quality.svg")
-    add("--json", type=Path, default=WORK / "engine.json", metavar="FILE", help="raw figures (target/bench/engine.json)")
+    add("--json", type=Path, default=WORK / "engine.json", metavar="FILE", help="raw figures (kept in target/bench)")
     given = parser.parse_args()
     if not given.source:
         parser.error("--source is missing")
@@ -80,15 +80,14 @@ def bench_for(given, tool, circumstances):
     if given.clips:
         folder = os.environ.get("FLODRAMA_MEDIA") or sys.exit("--clips needs FLODRAMA_MEDIA, a folder of clips")
         clips = clips + sources.folder_of_clips(tool, folder)
-    named = given.preset or ["web-h264"]
     return Bench(
         arena=Arena(tool, store, given.runs, given.subsample, circumstances),
         ours=Ours(given.worker.resolve(), store),
         source=source,
         clips=clips,
         clip_seconds=given.clip_seconds,
-        presets={Path(name).stem: presets.load(name) for name in named},
-        per_title=given.per_title,
+        presets=presets.load_all(given.preset or ["web-h264"]),
+        per_title=presets.load_all(given.per_title),
         x264_presets=given.x264,
         crf_offsets=given.crf_offsets,
         all_x264_presets=given.all_x264,
@@ -112,15 +111,15 @@ def measured_rows(bench, names):
     return found
 
 
-def settings_of(given, bench, machine, programs):
+def settings_of(given, bench, machine, programs, loads):
     """What a reader has to know to judge the figures, or to repeat them."""
     return {
         "Machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
-        f"load {machine['load_at_start']} at the start",
+        f"load {loads[0]:.1f} before, {loads[1]:.1f} after (of its own, a run makes about one for each core)",
         "Programs": ", ".join(f"{name} {version}" for name, version in programs.items()),
         "Source": f"{bench.source.name} ({bench.source.width}×{bench.source.height}, "
         f"{float(bench.source.frames_per_s):g} frames/s, {bench.source.duration_s:.1f} s)",
-        "Measured": f"medians of {given.runs} rounds in turns; VMAF of every {given.subsample}. frame, SSIM of all",
+        "Measured": f"medians of {given.runs} interleaved runs; VMAF of 1 frame in {given.subsample}, SSIM of all",
     }
 
 
@@ -133,8 +132,9 @@ def main():
         "Shaka Streamer": tools.version_of_package("shaka-streamer"),
     }
     bench = bench_for(given, tool, [machine["cpu"], machine["cores"], programs])
+    load_before = os.getloadavg()[0]
     rows = measured_rows(bench, given.rows)
-    settings = settings_of(given, bench, machine, programs)
+    settings = settings_of(given, bench, machine, programs, (load_before, os.getloadavg()[0]))
     text = markdown(rows, bench.tables, settings)
     print(text)
     given.json.parent.mkdir(parents=True, exist_ok=True)

@@ -26,9 +26,13 @@ class Arena:
         """What a result is kept under."""
         return [what, self.circumstances, *more]
 
+    def measure_of_quality(self, source):
+        """What decides the figures of quality, besides the pictures."""
+        return quality.graph(source, self.subsample, threads=0, log="")
+
     def assess(self, contestant, source):
         """Encodes once and measures every rendition: `{"cost", "rungs": {height: {kbps, vmaf, ssim_db}}, "report"}`."""
-        key = self.key("assess", contestant.key(self.store.hash_of(source.path)), self.subsample)
+        key = self.key("assess", contestant.key(self.store.hash_of(source.path)), self.measure_of_quality(source))
 
         def make(scratch):
             out = scratch / "out"

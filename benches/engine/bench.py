@@ -21,7 +21,7 @@ class Bench:
     clip_seconds: float
     # Our presets by name; the first is the one that goals are judged by.
     presets: dict[str, dict]
-    per_title: list[str]
+    per_title: dict[str, dict]
     x264_presets: list[str]
     crf_offsets: list[float]
     all_x264_presets: bool

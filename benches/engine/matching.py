@@ -111,7 +111,7 @@ class Lead:
     def __str__(self):
         worst_vmaf, worst_ssim = min(self.vmaf, key=self.vmaf.get), min(self.ssim_db, key=self.ssim_db.get)
         return (
-            f"at equal bits we lead by {self.mean_vmaf:+.2f} VMAF in the mean "
-            f"({self.vmaf[worst_vmaf]:+.2f} at worst, {worst_vmaf}p) and {self.mean_ssim_db:+.2f} dB SSIM "
-            f"({self.ssim_db[worst_ssim]:+.2f}, {worst_ssim}p)"
+            f"ours minus theirs at equal bits: VMAF {self.mean_vmaf:+.2f} in the mean, "
+            f"{self.vmaf[worst_vmaf]:+.2f} at worst ({worst_vmaf}p); SSIM {self.mean_ssim_db:+.2f} dB, "
+            f"{self.ssim_db[worst_ssim]:+.2f} ({worst_ssim}p)"
         )

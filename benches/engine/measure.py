@@ -23,6 +23,8 @@ class Sample:
 
     at_s: float
     cpu_s: float
+    # Seconds in which a thread was ready to run and had no core: more than a few mean that others use the machine.
+    waited_s: float
     processes: int
 
 
@@ -95,16 +97,22 @@ class Watch:
     def __init__(self, pid, started, every_s):
         self.pid, self.started, self.every_s = pid, started, every_s
         self.samples, self.together_bytes = [], 0
+        # Of processes that have ended, nobody else remembers how long they waited.
+        self.waited_s = {}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.look, daemon=True)
         self.thread.start()
 
     def look(self):
         while not self.ended.wait(self.every_s):
-            used = [u for u in map(usage_of, descendants(self.pid)) if u]
+            used = []
+            for pid in descendants(self.pid):
+                if usage := usage_of(pid):
+                    used.append(usage)
+                    self.waited_s[pid] = waited_s_of(pid)
             self.together_bytes = max(self.together_bytes, sum(bytes_ for _, bytes_ in used))
-            at_s = time.monotonic() - self.started
-            self.samples.append(Sample(at_s, sum(cpu for cpu, _ in used), len(used)))
+            at_s, cpu_s = time.monotonic() - self.started, sum(cpu_s for cpu_s, _ in used)
+            self.samples.append(Sample(at_s, cpu_s, sum(self.waited_s.values()), len(used)))
 
     def stop(self):
         self.ended.set()
@@ -129,6 +137,17 @@ def usage_of(pid):
         return parse_stat(Path(f"/proc/{pid}/stat").read_text())
     except OSError:
         return None
+
+
+def waited_s_of(pid):
+    """Seconds that the threads of a process were ready to run without a core; 0 where the kernel does not tell."""
+    total_ns = 0
+    for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total_ns += int(schedstat.read_text().split()[1])
+        except (OSError, IndexError):
+            continue
+    return total_ns / 1e9
 
 
 def parse_stat(text):

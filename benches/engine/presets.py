@@ -43,6 +43,11 @@ def load(name):
     return tomllib.loads(path.read_text())
 
 
+def load_all(names):
+    """Presets by their short names."""
+    return {Path(name).stem: load(name) for name in names}
+
+
 def ladder(preset, width, height, frames_per_s):
     """The ladder for a source of this size.
 

@@ -7,22 +7,32 @@ from . import playlists, tools
 from .curves import ssim_db
 
 
+# Frames as they are stored. Two inputs tagged differently, one with a colour matrix and one without, would be converted
+# on the way, and VMAF would measure the conversion (seen: 5 VMAF at 1080p).
+AS_STORED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+
+
+def graph(source, subsample, threads, log):
+    """The filters that compare: first input against the second, the source."""
+    # Numbered anew: the n-th frame with the n-th, whatever the timestamps of the containers.
+    numbered = f"settb=AVTB,setpts=N/({source.frames_per_s})/TB"
+    size = f"{source.width}:{source.height}"
+    return (
+        f"[0:v]{AS_STORED},{numbered},scale={size}:flags=bicubic,format=yuv420p,split[d1][d2];"
+        f"[1:v]{AS_STORED},{numbered},format=yuv420p,split[r1][r2];"
+        f"[d1][r1]libvmaf=n_threads={threads}:n_subsample={subsample}:log_fmt=json:log_path={log}[vmaf];"
+        f"[d2][r2]ssim[ssim]"
+    )
+
+
 def of_rendition(tool, source, playlist, scratch, subsample, threads):
     """Mean VMAF, SSIM in dB and rate of the rendition."""
     joined, log = scratch / "rendition.mp4", scratch / "vmaf.json"
     playlists.join(playlist, joined)
-    # Frames are numbered anew: compared are the n-th with the n-th, whatever the timestamps of the containers.
-    numbered = f"settb=AVTB,setpts=N/({source.frames_per_s})/TB"
-    size = f"{source.width}:{source.height}"
-    graph = (
-        f"[0:v]{numbered},scale={size}:flags=bicubic,format=yuv420p,split[d1][d2];"
-        f"[1:v]{numbered},format=yuv420p,split[r1][r2];"
-        f"[d1][r1]libvmaf=n_threads={threads}:n_subsample={subsample}:log_fmt=json:log_path={log}[vmaf];"
-        f"[d2][r2]ssim[ssim]"
-    )
     said = tools.subprocess.run(
         [
-            tool.newest_ffmpeg, "-nostdin", "-i", joined, "-i", source.path, "-filter_complex", graph,
+            tool.newest_ffmpeg, "-nostdin", "-i", joined, "-i", source.path,
+            "-filter_complex", graph(source, subsample, threads, log),
             "-map", "[vmaf]", "-f", "null", "-", "-map", "[ssim]", "-f", "null", "-",
         ],
         cwd=scratch,

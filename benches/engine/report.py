@@ -11,7 +11,8 @@ def markdown(rows, tables, settings):
     if rows:
         head = ("figure", "ours : theirs", "ratio", "goal", "")
         body = [
-            (row.figure, row.measured or "–", number(row.ratio), row.goal_text, f"**{row.verdict()}**") for row in rows
+            (row.figure, row.measured or "–", number(row.ratio), row.goal_text, f"**{row.verdict()}**")
+            for row in rows
         ]
         parts.append(table([head, *body]))
         notes = [f"- {row.figure}: {row.note}." for row in rows if row.note]

@@ -11,6 +11,8 @@ TIMELINE_SIZE = (1920, 1080)
 TIMELINE_FRAMES_PER_S = 24
 SAMPLES_PER_S = 48000
 # High quality, so that what is measured is what the contestants lose; and quick to make.
+# Colours are tagged, not converted: nobody has to guess, and nobody has a reason to change them.
+TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 MEZZANINE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "10", "-pix_fmt", "yuv420p")
 
 
@@ -45,7 +47,7 @@ def describe(tool, path, name=None):
 def timeline(tool, store, paths, seconds, clip_seconds):
     """The clips one after another, each at most `clip_seconds` long, over and over until `seconds` are full: 1080p24
     and stereo, made anew at high quality."""
-    key = ["timeline", [store.hash_of(p) for p in paths], seconds, clip_seconds, MEZZANINE]
+    key = ["timeline", [store.hash_of(p) for p in paths], seconds, clip_seconds, TAGS, MEZZANINE]
 
     def make(path):
         work = path.with_suffix(".parts")
@@ -81,7 +83,7 @@ def timeline_part(tool, path, stem, clip_seconds):
     width, height = TIMELINE_SIZE
     fitted = (
         f"fps={TIMELINE_FRAMES_PER_S},scale={width}:{height}:force_original_aspect_ratio=decrease,"
-        f"pad={width}:{height}:-1:-1,setsar=1"
+        f"pad={width}:{height}:-1:-1,setsar=1,{TAGS}"
     )
     tools.quietly(
         tool.newest_ffmpeg, "-y", "-i", path, "-map", "0:v:0", "-t", clip_seconds, "-vf", fitted, *MEZZANINE, "-an",
@@ -101,12 +103,12 @@ def timeline_part(tool, path, stem, clip_seconds):
 
 def clip(tool, store, path, clip_seconds):
     """The beginning of a clip in its own size, at a constant rate, made anew at high quality."""
-    key = ["clip", store.hash_of(path), clip_seconds, MEZZANINE]
+    key = ["clip", store.hash_of(path), clip_seconds, TAGS, MEZZANINE]
 
     def make(part):
         tools.quietly(
             tool.newest_ffmpeg, "-y", "-i", path, "-map", "0:v:0", "-map", "0:a:0?", "-t", clip_seconds,
-            "-vf", "scale=trunc(iw*sar/2)*2:trunc(ih/2)*2,setsar=1", "-fps_mode", "cfr", *MEZZANINE,
+            "-vf", f"scale=trunc(iw*sar/2)*2:trunc(ih/2)*2,setsar=1,{TAGS}", "-fps_mode", "cfr", *MEZZANINE,
             "-c:a", "aac", "-ac", "2", "-b:a", "192k", "-f", "mp4", part,
         )  # fmt: skip
 
@@ -114,8 +116,8 @@ def clip(tool, store, path, clip_seconds):
 
 
 def folder_of_clips(tool, folder, least_seconds=5, least_height=540):
-    """The clips of a folder that a comparison of picture quality can use: upright, progressive, 8 bits, standard
-    range, large and long enough."""
+    """The clips of a folder that a comparison of picture quality can use: upright, progressive, 8 bits, in
+    BT.709, large and long enough."""
     found = []
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() not in VIDEO_SUFFIXES:
@@ -144,8 +146,8 @@ def suits(told, least_seconds, least_height):
         video
         and float(told["format"].get("duration", 0)) >= least_seconds
         and min(video["width"], video["height"]) >= least_height
-        and video.get("pix_fmt") in ("yuv420p", "yuvj420p")
+        and video.get("pix_fmt") == "yuv420p"
+        and video.get("color_space", "unknown") in ("unknown", "bt709")
         and video.get("field_order", "progressive") in ("progressive", "unknown")
-        and video.get("color_transfer") not in ("smpte2084", "arib-std-b67")
         and not video.get("side_data_list")
     )

@@ -6,6 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+# Counts up whenever a result changes its shape or its meaning: older ones are then measured anew.
+FORMAT = 1
+
 
 class Store:
     """Results and scratch files below one folder."""
@@ -17,7 +20,7 @@ class Store:
     def result(self, key, make):
         """The result of this key; `make(scratch)` finds it where it is not known, in an empty folder that is deleted
         afterwards."""
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        digest = digest_of([FORMAT, key])
         path = self.folder / "results" / f"{digest}.json"
         if path.exists():
             return json.loads(path.read_text())["result"]
@@ -36,8 +39,7 @@ class Store:
 
     def kept_file(self, key, suffix, make):
         """A file that is made once and kept, such as a source put together; `make(path)` writes it."""
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-        path = self.folder / "sources" / f"{digest}{suffix}"
+        path = self.folder / "sources" / f"{digest_of(key)}{suffix}"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"part-{path.name}")
@@ -52,3 +54,8 @@ class Store:
             with path.open("rb") as file:
                 self.hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()[:24]
         return self.hashes[path]
+
+
+def digest_of(key):
+    """A short name for a key of lists and scalars."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]

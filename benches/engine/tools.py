@@ -58,7 +58,7 @@ def quietly(*argv):
 
 def version_of_ffmpeg(path):
     """Such as `5.1.9`."""
-    return re.match(r"ffmpeg version (\S+?)(?:-\S*)? ", output(path, "-version")).group(1)
+    return re.match(r"ffmpeg version n?([\d.]+)", output(path, "-version")).group(1)
 
 
 def version_of_package(name):
@@ -75,7 +75,6 @@ def machine():
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory_kib / 1024 / 1024),
         "system": system_name(),
-        "load_at_start": round(os.getloadavg()[0], 1),
     }
 
 

@@ -1,6 +1,6 @@
 """Bits at equal quality, the per-title ladder against the fixed one, over clips of all kinds."""
 
-from .. import presets, sources
+from .. import sources
 from ..curves import bd_rate, hull
 from ..goals import at_most, not_run
 
@@ -12,7 +12,7 @@ def rows(bench):
     if not bench.per_title:
         figure = "bits at equal VMAF, per-title ladder against the fixed one"
         return [not_run("per-title", figure, f"≤ {GOAL:.2f}", "no preset named by --per-title")]
-    return [row_of_preset(bench, name, presets.load(name)) for name in bench.per_title]
+    return [row_of_preset(bench, name, preset) for name, preset in bench.per_title.items()]
 
 
 def row_of_preset(bench, name, preset):
