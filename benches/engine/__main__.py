@@ -13,12 +13,12 @@ from .bench import Bench
 from .chart import chart
 from .contestants import X264_PRESETS
 from .goals import not_run
-from .measure import Failed
 from .ours import Ours
 from .presets import ROOT
 from .report import markdown, put_between_markers
 from .rows import ROWS
 from .store import Store
+from .tools import Failed
 
 WORK = ROOT / "target" / "bench"
 
@@ -26,6 +26,7 @@ WORK = ROOT / "target" / "bench"
 def options():
     parser = argparse.ArgumentParser(
         prog="scripts/bench engine",
+        allow_abbrev=False,
         description="Measures our engine side by side with its peers. Results are kept in target/bench: a run that was"
         " broken off goes on, and a row that is known is not measured again (delete the folder for that).",
     )
@@ -105,7 +106,7 @@ def measured_rows(bench, names):
         say(f"== {name}")
         try:
             found += ROWS[name](bench)
-        except (Failed, RuntimeError) as failure:
+        except Failed as failure:
             say(str(failure))
             found.append(not_run(name, name, "", f"failed: {' '.join(str(failure).split())[:300]}"))
     return found
@@ -123,6 +124,13 @@ def settings_of(given, bench, machine, programs, loads):
     }
 
 
+def shown_name(bench, name):
+    """What the picture calls a curve."""
+    if name in bench.presets:
+        return f"ours {name}"
+    return f"one ffmpeg command, {name}" if name in X264_PRESETS else name
+
+
 def main():
     given = options()
     tool, machine = tools.find(), tools.machine()
@@ -131,7 +139,10 @@ def main():
         "newest FFmpeg": tools.version_of_ffmpeg(tool.newest_ffmpeg),
         "Shaka Streamer": tools.version_of_package("shaka-streamer"),
     }
-    bench = bench_for(given, tool, [machine["cpu"], machine["cores"], programs])
+    try:
+        bench = bench_for(given, tool, [machine["cpu"], machine["cores"], programs])
+    except Failed as failure:
+        sys.exit(str(failure))
     load_before = os.getloadavg()[0]
     rows = measured_rows(bench, given.rows)
     settings = settings_of(given, bench, machine, programs, (load_before, os.getloadavg()[0]))
@@ -143,8 +154,7 @@ def main():
     given.json.write_text(json.dumps(raw, indent=1, ensure_ascii=False))
     picture = None
     if bench.curves:
-        shown = {f"ours {n}" if n in bench.presets else n: c for n, c in bench.curves.items()}
-        picture = chart(shown, bench.source.name)
+        picture = chart({shown_name(bench, n): c for n, c in bench.curves.items()}, bench.source.name)
         given.json.with_suffix(".svg").write_text(picture)
     say(f"raw figures: {given.json}")
     if given.write:

@@ -6,9 +6,9 @@ from math import ceil, floor, log, log10
 PANEL_WIDTH, PANEL_HEIGHT = 236, 210
 GAP_X, GAP_Y = 54, 62
 LEFT, TOP, RIGHT, BOTTOM = 62, 118, 24, 62
-# Ours first, in the strongest colours; then the peers. Told apart by people who confuse red and green.
-OURS = ("#c2185b", "#e65100", "#6a1b9a")
-PEERS = ("#1565c0", "#00897b", "#546e7a", "#8d6e63", "#26a69a", "#90a4ae")
+# The palette of Okabe and Ito, which people who confuse red and green can tell apart. Ours has the warm ones.
+OURS = ("#d55e00", "#cc79a7", "#e69f00")
+PEERS = ("#0072b2", "#009e73", "#56b4e9", "#222222", "#999999", "#b8a800")
 MEASURES = (("VMAF", "vmaf"), ("SSIM, dB", "ssim_db"))
 RATE_TICKS_KBPS = [m * 10**e for e in range(0, 6) for m in (1, 1.5, 2, 3, 4, 5, 7)]
 

@@ -8,13 +8,11 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .tools import Failed
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MIB = 1024 * 1024
-
-
-class Failed(Exception):
-    """A contestant failed; the message ends with what it said."""
 
 
 @dataclass
@@ -71,7 +69,7 @@ def run(argv, log, cwd=None, on_start=None, sample_every_s=0.25):
             watch.stop()
         wall_s = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, -signal.SIGTERM):
+    if process.returncode:
         end = log.read_text(errors="replace")[-1500:]
         raise Failed(f"{Path(argv[0]).name} ended with {process.returncode}: {end}")
     return Cost(

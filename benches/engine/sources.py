@@ -124,7 +124,7 @@ def folder_of_clips(tool, folder, least_seconds=5, least_height=540):
             continue
         try:
             told = tools.probe(tool.ffprobe, path)
-        except (OSError, ValueError, tools.subprocess.CalledProcessError):
+        except tools.Failed:
             continue
         if suits(told, least_seconds, least_height):
             found.append(path)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class Failed(Exception):
+    """A program failed; the message ends with what it said."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """Paths of programs."""
@@ -46,14 +50,20 @@ def on_path(name):
 
 def output(*argv):
     """What a command prints."""
-    return subprocess.run([str(a) for a in argv], check=True, capture_output=True, text=True).stdout
+    return done(argv).stdout
 
 
 def quietly(*argv):
-    """Runs a command that only has something to say when it fails."""
-    done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{Path(argv[0]).name} failed: {done.stderr[-1500:]}")
+    """Runs a command that matters for what it does; gives what it says on the way."""
+    return done(argv).stderr
+
+
+def done(argv):
+    """The command, after its end."""
+    ended = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ended.returncode:
+        raise Failed(f"{Path(argv[0]).name} ended with {ended.returncode}: {ended.stderr[-1500:]}")
+    return ended
 
 
 def version_of_ffmpeg(path):
