@@ -19,13 +19,12 @@ def same_preset(bench):
     if why := bench.ours.refusal(bench.source, preset):
         return [not_run("plain", figure, "≤ 0.92", f"the worker refuses the plain preset: {why}")]
     ladder = bench.ladder(preset)
+    programs = {"Debian's ffmpeg": bench.arena.tool.debian_ffmpeg, "newest ffmpeg": bench.arena.tool.newest_ffmpeg}
+    crfs = contestants.crfs_of(ladder)
     peers = [
-        contestants.one_command(
-            f"one command, {bench.plain_x264}", ffmpeg, bench.source, ladder, contestants.crfs_of(ladder),
-            bench.plain_x264,
-        )
-        for ffmpeg in (bench.arena.tool.debian_ffmpeg, bench.arena.tool.newest_ffmpeg)
-    ]  # fmt: skip
+        contestants.one_command(f"{who}, {bench.plain_x264}", ffmpeg, bench.source, ladder, crfs, bench.plain_x264)
+        for who, ffmpeg in programs.items()
+    ]
     ours, *theirs = bench.arena.contest([bench.our_contestant(preset, "ours, plain"), *peers], bench.source)
     best = min(cost["cpu_s"] for cost in theirs)
     walls = ours["wall_s"] / min(cost["wall_s"] for cost in theirs)
