@@ -109,9 +109,16 @@ class Lead:
         return ", ".join(found) or None
 
     def __str__(self):
-        worst_vmaf, worst_ssim = min(self.vmaf, key=self.vmaf.get), min(self.ssim_db, key=self.ssim_db.get)
-        return (
-            f"ours minus theirs at equal bits: VMAF {self.mean_vmaf:+.2f} in the mean, "
-            f"{self.vmaf[worst_vmaf]:+.2f} at worst ({worst_vmaf}p); SSIM {self.mean_ssim_db:+.2f} dB, "
-            f"{self.ssim_db[worst_ssim]:+.2f} ({worst_ssim}p)"
-        )
+        vmaf = f"VMAF {self.mean_vmaf:+.2f} in the mean, {spread(self.vmaf)}"
+        ssim_db = f"SSIM {self.mean_ssim_db:+.2f} dB, {spread(self.ssim_db)}"
+        return f"ours minus theirs at equal bits: {vmaf}; {ssim_db}"
+
+
+def spread(leads):
+    """Our worst rung and our best one.
+
+    >>> spread({720: -0.5, 360: 0.25})
+    '-0.50 (720p) to +0.25 (360p)'
+    """
+    worst, best = min(leads, key=leads.get), max(leads, key=leads.get)
+    return f"{leads[worst]:+.2f} ({worst}p) to {leads[best]:+.2f} ({best}p)"
