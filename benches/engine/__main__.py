@@ -112,15 +112,26 @@ def measured_rows(bench, names):
     return found
 
 
+def weaknesses(given, bench, machine, load):
+    """What makes a run no more than a trial."""
+    found = [f"{given.runs} run{'s' if given.runs > 1 else ''} of each"] if given.runs < 3 else []
+    if bench.source.duration_s < 60:
+        found.append("a source of less than a minute")
+    if load > 0.5 * machine["cores"]:
+        found.append("others used the machine")
+    return found
+
+
 def settings_of(given, bench, machine, programs, loads):
     """What a reader has to know to judge the figures, or to repeat them."""
-    return {
+    weak = weaknesses(given, bench, machine, loads[0])
+    return ({"A trial, not a verdict": ", ".join(weak)} if weak else {}) | {
         "Machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
         f"load {loads[0]:.1f} before, {loads[1]:.1f} after (of its own, a run makes about one for each core)",
         "Programs": ", ".join(f"{name} {version}" for name, version in programs.items()),
         "Source": f"{bench.source.name} ({bench.source.width}×{bench.source.height}, "
         f"{float(bench.source.frames_per_s):g} frames/s, {bench.source.duration_s:.1f} s)",
-        "Measured": f"medians of {given.runs} interleaved runs; VMAF of 1 frame in {given.subsample}, SSIM of all",
+        "Measured": f"medians of interleaved runs, {given.runs} of each; VMAF of 1 frame in {given.subsample}, SSIM of all",
     }
 
 

@@ -84,7 +84,7 @@ def at_rate(points, kbps):
 
 def bd_rate(reference, other, steps=400):
     """Mean difference of bits of `other` at equal quality, as a share: -0.2 is a fifth fewer bits. None where the two
-    curves share no range of quality.
+    curves share less than a quarter of either's range of quality.
 
     >>> a = [(1000, 80.0), (2000, 88.0), (4000, 93.0)]
     >>> half = [(kbps / 2, quality) for kbps, quality in a]
@@ -97,7 +97,7 @@ def bd_rate(reference, other, steps=400):
     if len(a) < 2 or len(b) < 2:
         return None
     low, high = max(a[0][0], b[0][0]), min(a[-1][0], b[-1][0])
-    if high <= low:
+    if high - low < 0.25 * min(a[-1][0] - a[0][0], b[-1][0] - b[0][0]):
         return None
     rate_a, rate_b = pchip(a), pchip(b)
     step = (high - low) / steps
