@@ -1,7 +1,7 @@
 //! The composition root: settings become clients, messages become jobs, jobs become publications.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -25,6 +25,9 @@ use crate::publish::{self, Standing};
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Wait after the queue failed, so that an outage is not a busy loop.
 const QUEUE_PAUSE: Duration = Duration::from_secs(5);
+/// A killed child is gone within so many tries.
+const CLEAR_TRIES: u32 = 40;
+const CLEAR_PAUSE: Duration = Duration::from_millis(50);
 /// A message that is no event comes back after this, until the redrive policy takes it away.
 const BAD_MESSAGE: Duration = Duration::from_secs(30);
 
@@ -241,7 +244,7 @@ impl App {
         Ok(Ended::Published)
     }
 
-    /// Fetches, makes, publishes.
+    /// Fetches, makes, publishes, in a scratch folder that is gone afterwards.
     async fn make(
         &self,
         source: &SourceRef,
@@ -254,8 +257,22 @@ impl App {
             .prefix(&format!("{asset}-{version}-"))
             .tempdir_in(&self.scratch)
             .map_err(|e| JobError::io("scratch", &e))?;
+        let outcome = self.make_in(scratch.path(), source, asset, version, status, cancel).await;
+        clear(scratch.path()).await;
+        outcome
+    }
+
+    async fn make_in(
+        &self,
+        scratch: &Path,
+        source: &SourceRef,
+        asset: &AssetId,
+        version: &Version,
+        status: &watch::Sender<Status>,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
         // A name of ours: nothing of the key reaches a path.
-        let input = scratch.path().join("source");
+        let input = scratch.join("source");
         let fetched = |done: u64, total: u64| {
             status.send_replace(Status::at("fetch", 3.0 * done as f64 / total.max(1) as f64));
         };
@@ -268,16 +285,12 @@ impl App {
         };
         let job = Job {
             input,
-            tree: scratch.path().join("tree"),
+            tree: scratch.join("tree"),
             ledger: Ledger::Bucket(self.store.clone(), asset.clone(), version.clone()),
             preset: self.preset.clone(),
             limits: self.config.limits,
             slots: self.config.work.slots(),
-            children: self
-                .config
-                .work
-                .children(scratch.path())
-                .map_err(|e| JobError::io("own binary", &e))?,
+            children: self.config.work.children(scratch).map_err(|e| JobError::io("own binary", &e))?,
             upload: Some(source.clone()),
             fallback_title: crate::title::from_key(&source.key),
         };
@@ -315,6 +328,17 @@ impl App {
         }
         let notes = ProgressNotes { store: &self.store, source, asset, version };
         notes.write(JobState::Failed, &Status::at("done", 0.0), Some(error.message.clone())).await
+    }
+}
+
+/// Removes a scratch folder. Where work was interrupted, children that were killed may still write for a moment, so it is
+/// tried again until they are gone.
+async fn clear(folder: &Path) {
+    for _ in 0..CLEAR_TRIES {
+        match tokio::fs::remove_dir_all(folder).await {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => tokio::time::sleep(CLEAR_PAUSE).await,
+            _ => return,
+        }
     }
 }
 

@@ -161,11 +161,19 @@ impl Drop for Process {
     }
 }
 
-/// Those of `processes` that still run.
+/// Those of `processes` that still run a moment later: what was killed is gone once it has been scheduled again, for which
+/// a nice one on a busy machine waits a little.
 pub fn alive(processes: &[(u32, u64)]) -> Vec<u32> {
-    let all = self::processes();
-    let runs = |(pid, started): &&(u32, u64)| all.get(pid).is_some_and(|p| p.started == *started);
-    processes.iter().filter(runs).map(|(pid, _)| *pid).collect()
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        let all = self::processes();
+        let runs = |(pid, started): &&(u32, u64)| all.get(pid).is_some_and(|p| p.started == *started);
+        let left: Vec<u32> = processes.iter().filter(runs).map(|(pid, _)| *pid).collect();
+        if left.is_empty() || Instant::now() > deadline {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 struct Stat {
