@@ -10,7 +10,7 @@ use crate::child::Reporter;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result};
 use crate::ladder::Ladder;
-use crate::scale::{Cascade, Prepare, WORK_FORMAT};
+use crate::scale::{Prepare, WORK_FORMAT};
 use crate::task::{ChunkTask, Written};
 use crate::track::Layout;
 
@@ -34,10 +34,10 @@ pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written>
     let mut ladder = Ladder::open(task, &layout)?;
     let mut batch = pictures.next()?;
     while !batch.is_empty() {
-        for (frame, sizes) in &batch {
-            ladder.take(*frame, (frame - start) as i64, idrs.contains(frame), sizes)?;
-        }
         let done = batch[batch.len() - 1].0 - start + 1;
+        for (frame, picture) in batch {
+            ladder.take(frame, (frame - start) as i64, idrs.contains(&frame), picture)?;
+        }
         batch = ladder.work(report, || pictures.next())?;
         report.progress(done)?;
     }
@@ -52,41 +52,35 @@ pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written>
     })
 }
 
-/// The chunk's output frames, in every rung's size.
+/// The chunk's output frames, in the largest rung's size.
 struct Pictures<'a> {
     task: &'a ChunkTask,
     reader: VideoReader,
     prepare: Prepare,
-    cascade: Cascade,
     resampler: Resampler<Held>,
     start: u64,
 }
 
 impl<'a> Pictures<'a> {
     fn open(task: &'a ChunkTask, source: File, start: u64, end: u64) -> Result<Pictures<'a>> {
-        let sizes: Vec<(u32, u32)> = task.rungs.iter().map(|r| (r.width, r.height)).collect();
-        let Some((top, smaller)) = sizes.split_first() else {
-            return Err(MediaError::internal("chunk", "no rungs"));
-        };
         let mut reader = VideoReader::open(source, task.stream, &task.limits)?;
         reader.seek(task.seek)?;
         Ok(Pictures {
             task,
             reader,
             prepare: Prepare::new(&task.prepare, WORK_FORMAT, task.cadence.time_base),
-            cascade: Cascade::new(*top, smaller)?,
             resampler: Resampler::new(start, end),
             start,
         })
     }
 
     /// The next batch of output frames and their pictures; empty at the end.
-    fn next(&mut self) -> Result<Vec<(u64, Vec<Video>)>> {
+    fn next(&mut self) -> Result<Vec<(u64, Video)>> {
         let mut batch = Vec::new();
-        let Pictures { task, reader, prepare, cascade, resampler, .. } = self;
+        let Pictures { task, reader, prepare, resampler, .. } = self;
         while !resampler.is_done() && batch.len() < BATCH {
             let emit = |frame: u64, held: &mut Held| -> Result<()> {
-                batch.push((frame, held.sizes(prepare, cascade)?));
+                batch.push((frame, held.picture(prepare)?));
                 Ok(())
             };
             match reader.next_frame()? {
@@ -109,18 +103,17 @@ impl<'a> Pictures<'a> {
 /// A source frame that may be shown several times but is filtered once, and not at all where it is never shown.
 enum Held {
     Decoded(Video),
-    Prepared(Vec<Video>),
+    Prepared(Video),
 }
 
 impl Held {
-    /// The picture in every size.
-    fn sizes(&mut self, prepare: &mut Prepare, cascade: &mut Cascade) -> Result<Vec<Video>> {
+    fn picture(&mut self, prepare: &mut Prepare) -> Result<Video> {
         if let Held::Decoded(frame) = self {
             let frame = std::mem::replace(frame, Video::empty());
-            *self = Held::Prepared(cascade.run(prepare.run(frame)?)?);
+            *self = Held::Prepared(prepare.run(frame)?);
         }
         match self {
-            Held::Prepared(sizes) => sizes.iter().map(crate::sys::share).collect(),
+            Held::Prepared(picture) => crate::sys::share(picture),
             Held::Decoded(_) => Err(MediaError::internal("chunk", "this frame could not be filtered before")),
         }
     }

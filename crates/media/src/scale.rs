@@ -80,37 +80,26 @@ impl Prepare {
     }
 }
 
-/// Scales one frame to ever smaller sizes, each from the one before: a rung costs what its larger neighbour's pixels
-/// cost, not the source's.
-pub struct Cascade {
-    steps: Vec<(scaling::Context, (u32, u32))>,
+/// From a picture of one size to one of another.
+pub struct Scaler {
+    context: scaling::Context,
+    to: (u32, u32),
 }
 
-impl Cascade {
-    /// From `from` to each of `sizes`, in order. Sizes are width and height.
-    pub fn new(from: (u32, u32), sizes: &[(u32, u32)]) -> Result<Cascade> {
+impl Scaler {
+    /// Sizes are width and height.
+    pub fn new(from: (u32, u32), to: (u32, u32)) -> Result<Scaler> {
         // Bit-exact, so that a chunk has the same bits whatever processor it ran on.
         let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
-        let mut steps = Vec::new();
-        let mut last = from;
-        for &size in sizes {
-            let scaler =
-                scaling::Context::get(WORK_FORMAT, last.0, last.1, WORK_FORMAT, size.0, size.1, flags)
-                    .step("scaler")?;
-            steps.push((scaler, size));
-            last = size;
-        }
-        Ok(Cascade { steps })
+        let context = scaling::Context::get(WORK_FORMAT, from.0, from.1, WORK_FORMAT, to.0, to.1, flags)
+            .step("scaler")?;
+        Ok(Scaler { context, to })
     }
 
-    /// `frame` and, behind it, the same picture in every size. Encoders may hold them for long.
-    pub fn run(&mut self, frame: ffmpeg::frame::Video) -> Result<Vec<ffmpeg::frame::Video>> {
-        let mut pictures = vec![frame];
-        for (scaler, (width, height)) in &mut self.steps {
-            let mut scaled = ffmpeg::frame::Video::new(WORK_FORMAT, *width, *height);
-            scaler.run(&pictures[pictures.len() - 1], &mut scaled).step("scale")?;
-            pictures.push(scaled);
-        }
-        Ok(pictures)
+    /// A new picture: encoders may wait for long before they take it.
+    pub fn run(&mut self, picture: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
+        let mut scaled = ffmpeg::frame::Video::new(WORK_FORMAT, self.to.0, self.to.1);
+        self.context.run(picture, &mut scaled).step("scale")?;
+        Ok(scaled)
     }
 }
