@@ -35,7 +35,7 @@ impl Framing {
     }
 
     /// The NAL units of a packet; `None` where it is not what it should be.
-    pub fn units<'a>(self, mut packet: &'a [u8]) -> Option<Vec<&'a [u8]>> {
+    pub fn units(self, mut packet: &[u8]) -> Option<Vec<&[u8]>> {
         let Framing::Prefixed(width) = self else {
             let units: Vec<&[u8]> = nal_units(packet).collect();
             return (!units.is_empty()).then_some(units);

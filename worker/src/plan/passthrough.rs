@@ -129,10 +129,6 @@ fn picture_rules(case: &Case, coded: &CodedVideo, top: &Rung, faults: &mut Vec<S
         coded.level <= most,
         format!("its level is {}, at most {} is played everywhere", tenth(coded.level), tenth(most)),
     );
-    rule(
-        coded.reorder_frames <= MOST_REORDERED,
-        format!("{} frames are reordered, at most {MOST_REORDERED} are taken", coded.reorder_frames),
-    );
     let tags = |c: &Colour| format!("{}/{}/{}", c.primaries, c.transfer, c.matrix);
     if case.orientation.contains("zscale") {
         rule(false, format!("its colours ({}) need conversion", tags(&video.colour)));
@@ -169,13 +165,13 @@ fn packet_rules(coded: &CodedVideo, faults: &mut Vec<String>) {
         faults.push("it has layers that plain decoders do not know".into());
     }
     for (count, what) in [
-        (coded.parameter_set_changes, "bring other parameter sets"),
-        (coded.untimed_packets, "have no presentation time"),
-        (coded.hidden_packets, "are hidden by an edit list"),
-        (coded.damaged_packets, "are damaged or hold no picture"),
+        (coded.parameter_set_changes, "with other parameter sets"),
+        (coded.untimed_packets, "without a presentation time"),
+        (coded.hidden_packets, "hidden by an edit list"),
+        (coded.damaged_packets, "damaged or without a picture"),
     ] {
         if count > 0 {
-            faults.push(format!("{count} of its packets {what}"));
+            faults.push(format!("packets {what}: {count}"));
         }
     }
 }
@@ -191,6 +187,9 @@ fn time_rules(case: &Case, coded: &CodedVideo, faults: &mut Vec<String>) {
             "its {} pictures do not fall on the {} output frames one by one",
             coded.pictures, case.frames
         ));
+    } else if coded.reorder_frames > MOST_REORDERED {
+        let n = coded.reorder_frames;
+        faults.push(format!("{n} frames are reordered, at most {MOST_REORDERED} are taken"));
     }
     if coded.idr_frames.first() != Some(&0) {
         faults.push("it does not begin with an IDR frame".into());
@@ -200,7 +199,7 @@ fn time_rules(case: &Case, coded: &CodedVideo, faults: &mut Vec<String>) {
     if longest > most {
         let open = match coded.open_keyframes {
             0 => String::new(),
-            n => format!(" (open groups of pictures: {n} keyframes are no IDR frames)"),
+            n => format!(" (open groups of pictures: keyframes that are no IDR frames: {n})"),
         };
         faults.push(format!(
             "its IDR frames lie up to {longest} frames ({seconds:.2} s) apart, at most {most} are taken{open}"
@@ -356,11 +355,11 @@ mod tests {
         other_tags: "tagged smpte170m/bt709/bt709", |_video, coded| coded.colour.primaries = "smpte170m".into();
         full_range: "full range", |_video, coded| coded.colour.full_range = true;
         several_sets: "3 parameter sets", |_video, coded| coded.parameter_sets = 3;
-        changing_sets: "1 of its packets bring other", |_video, coded| coded.parameter_set_changes = 1;
+        changing_sets: "packets with other parameter sets: 1", |_video, coded| coded.parameter_set_changes = 1;
         layers: "layers", |_video, coded| coded.layers = true;
-        no_times: "2 of its packets have no presentation time", |_video, coded| coded.untimed_packets = 2;
+        no_times: "packets without a presentation time: 2", |_video, coded| coded.untimed_packets = 2;
         hidden_pictures: "hidden by an edit list", |_video, coded| coded.hidden_packets = 3;
-        damage: "1 of its packets are damaged", |_video, coded| coded.damaged_packets = 1;
+        damage: "packets damaged or without a picture: 1", |_video, coded| coded.damaged_packets = 1;
         a_missing_picture: "one by one", |_video, coded| coded.pictures -= 1;
         a_late_end: "one by one", |video, _coded| video.end_pts += 7200;
         a_hole: "one by one", |video, _coded| video.pts[500] += 3000;
@@ -370,7 +369,7 @@ mod tests {
         long_groups: "up to 250 frames (10.00 s) apart, at most 100", |_video, coded| {
             coded.idr_frames = vec![0, 250, 500, 750];
         };
-        open_groups: "19 keyframes are no IDR frames", |_video, coded| {
+        open_groups: "keyframes that are no IDR frames: 19", |_video, coded| {
             (coded.idr_frames, coded.open_keyframes) = (vec![0], 19);
         };
         over_the_cap: "at 5000 kb/s it needs a buffer of 7900 kbit", |_video, coded| {
