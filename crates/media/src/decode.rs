@@ -151,7 +151,8 @@ pub fn stamps(packet: &ffmpeg::Packet) -> (i64, i64) {
     }
 }
 
-fn decoder(
+/// Opens the decoder of a video stream, with one thread.
+pub fn decoder(
     input: &ffmpeg::format::context::Input,
     stream: usize,
     limits: &Limits,

@@ -1,7 +1,7 @@
 //! Sprites for the seek bar and posters, from a few frames of the source.
 //!
-//! Each tile shows the first keyframe of its interval, which costs one frame to decode; only where a keyframe is
-//! missing are frames decoded up to the tile's time.
+//! Tiles are cut from the I-frame rendition, so the source is not decoded once more; the poster is one frame of the
+//! source.
 
 use std::fs::File;
 
@@ -12,14 +12,15 @@ use image::imageops::FilterType;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use rayon::prelude::*;
 
-use crate::Keyframe;
 use crate::child::Reporter;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result, Step};
 use crate::scale::Prepare;
 use crate::task::{StillsTask, StillsWritten};
+use tiles::Tiles;
 
 mod score;
+mod tiles;
 
 const SPRITE_QUALITY: u8 = 75;
 const POSTER_JPEG_QUALITY: u8 = 85;
@@ -32,7 +33,7 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
     for folder in ["thumbs", "poster"] {
         std::fs::create_dir_all(task.out.join(folder)).map_err(|e| MediaError::io("stills folder", &e))?;
     }
-    let mut picker = Picker::open(task, source)?;
+    let mut tiles = Tiles::open(task)?;
     let mut written = StillsWritten {
         files: Vec::new(),
         sheets: Vec::new(),
@@ -45,16 +46,14 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
 
     let per_sheet = task.layout.0 * task.layout.1;
     let mut best: Option<score::Score> = None;
-    let mut best_at = 0;
-    let mut last: Option<RgbImage> = None;
+    let mut best_ms = 0.0;
     let mut done = 0;
     while done < task.tiles {
         let count = per_sheet.min(task.tiles - done);
         // The last sheet is as large as the others: a playlist has one layout for all.
         let mut sheet = RgbImage::new(task.tile.0 * task.layout.0, task.tile.1 * task.layout.1);
         for i in 0..count {
-            let tile = picker.tile(done + i)?.or_else(|| last.take());
-            let tile = tile.ok_or_else(|| MediaError::internal("stills", "the first tile has no picture"))?;
+            let (ms, tile) = tiles.at(f64::from(done + i) * task.interval_ms as f64)?;
             let (column, row) = (i % task.layout.0, i / task.layout.0);
             image::imageops::replace(
                 &mut sheet,
@@ -64,9 +63,8 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
             );
             let score = score::score(&tile, done + i, task.tiles);
             if best.as_ref().is_none_or(|b| score.value > b.value) {
-                (best, best_at) = (Some(score), done + i);
+                (best, best_ms) = (Some(score), ms);
             }
-            last = Some(tile);
             report.progress(u64::from(done + i + 1))?;
         }
         written.sheets.push(count);
@@ -78,11 +76,8 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
     if let Some(score) = best {
         written.poster_reason = score.reason;
     }
-    written.poster_ms = u64::from(best_at) * task.interval_ms;
-    let poster = match picker.full(best_at)? {
-        Some(poster) => poster,
-        None => return Err(MediaError::internal("stills", "the poster's frame is gone")),
-    };
+    written.poster_ms = best_ms.round() as u64;
+    let poster = full(task, source, best_ms)?;
     written.thumbhash = thumbhash(&poster);
     let encoded: Vec<Result<Poster>> = task.poster_widths.par_iter().map(|w| encode(&poster, *w)).collect();
     for (poster, width) in encoded.into_iter().zip(&task.poster_widths) {
@@ -94,70 +89,32 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
     Ok(written)
 }
 
-/// Finds the frame of a tile.
-struct Picker<'a> {
-    task: &'a StillsTask,
-    reader: VideoReader,
-    small: Prepare,
-    large: Prepare,
-    /// Where the reader stands: the keyframe it began at and the last frame that it gave.
-    position: Option<(Keyframe, i64)>,
-}
-
-impl<'a> Picker<'a> {
-    fn open(task: &'a StillsTask, source: File) -> Result<Picker<'a>> {
-        let reader = VideoReader::open(source, task.stream, &task.limits)?;
-        let prepare = |width: u32, height: u32| {
-            let scale = format!("scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int");
-            let chain = if task.prepare.is_empty() { scale } else { format!("{},{scale}", task.prepare) };
-            Prepare::new(&chain, Pixel::RGB24, task.time_base)
-        };
-        Ok(Picker {
-            task,
-            reader,
-            small: prepare(task.tile.0, task.tile.1),
-            large: prepare(task.display.0, task.display.1),
-            position: None,
-        })
+/// The source's frame that is shown at a time of the presentation, in its full size.
+fn full(task: &StillsTask, source: File, ms: f64) -> Result<RgbImage> {
+    let ticks = ms / 1000.0 * task.time_base.den as f64 / task.time_base.num as f64;
+    // A frame is shown from the output frame nearest to its time: half a millisecond early or late is the same frame.
+    let wanted = task.origin_pts + ticks.round() as i64;
+    let half_ms = (task.time_base.den / (2000 * task.time_base.num)).max(1);
+    let mut reader = VideoReader::open(source, task.stream, &task.limits)?;
+    let before = task.keyframes.iter().filter(|k| k.pts <= wanted + half_ms).max_by_key(|k| k.pts);
+    if let Some(keyframe) = before.or(task.keyframes.first()) {
+        reader.seek(*keyframe)?;
     }
-
-    fn tile(&mut self, index: u32) -> Result<Option<RgbImage>> {
-        self.frame(index)?.map(|frame| to_rgb(&self.small.run(frame)?)).transpose()
-    }
-
-    fn full(&mut self, index: u32) -> Result<Option<RgbImage>> {
-        self.position = None;
-        self.frame(index)?.map(|frame| to_rgb(&self.large.run(frame)?)).transpose()
-    }
-
-    fn frame(&mut self, index: u32) -> Result<Option<ffmpeg::frame::Video>> {
-        let at = |tile: u32| {
-            let ticks =
-                i128::from(self.task.interval_ms) * i128::from(tile) * i128::from(self.task.time_base.den)
-                    / (1000 * i128::from(self.task.time_base.num));
-            self.task.origin_pts + ticks as i64
-        };
-        let (from, to) = (at(index), at(index + 1));
-        let keyframes = &self.task.keyframes;
-        let inside = keyframes.iter().find(|k| (from..to).contains(&k.pts));
-        let before = keyframes.iter().filter(|k| k.pts <= from).max_by_key(|k| k.pts);
-        let Some(start) = inside.or(before).or(keyframes.first()).copied() else { return Ok(None) };
-        let wanted = inside.map_or(from, |k| k.pts);
-        // Going on from where the reader stands is cheaper than decoding from the same keyframe again.
-        match self.position {
-            Some((keyframe, last)) if keyframe == start && last < wanted => {}
-            _ => self.reader.seek(start)?,
+    let mut latest = None;
+    while let Some((pts, frame)) = reader.next_frame()? {
+        if latest.is_some() && pts > wanted + half_ms {
+            break;
         }
-        let mut latest = None;
-        while let Some((pts, frame)) = self.reader.next_frame()? {
-            self.position = Some((start, pts));
-            latest = Some(frame);
-            if pts >= wanted {
-                break;
-            }
+        latest = Some(frame);
+        if pts >= wanted {
+            break;
         }
-        Ok(latest)
     }
+    let frame = latest.ok_or_else(|| MediaError::internal("stills", "the poster's frame is gone"))?;
+    let scale =
+        format!("scale={}:{}:flags=bicubic+accurate_rnd+full_chroma_int", task.display.0, task.display.1);
+    let chain = if task.prepare.is_empty() { scale } else { format!("{},{scale}", task.prepare) };
+    to_rgb(&Prepare::new(&chain, Pixel::RGB24, task.time_base).run(frame)?)
 }
 
 struct Poster {

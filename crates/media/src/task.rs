@@ -202,6 +202,8 @@ pub struct StillsTask {
     pub limits: Limits,
     /// Stream index.
     pub stream: usize,
+    /// The I-frame rendition, for the tiles: its initialisation section, then its segments.
+    pub trick: Vec<PathBuf>,
     /// All keyframes, to seek by.
     pub keyframes: Vec<Keyframe>,
     /// Start of the presentation in the video track's time base.

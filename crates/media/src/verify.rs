@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
 
 use ffmpeg_next as ffmpeg;
 
@@ -15,7 +16,7 @@ const MAX_FAULTS: usize = 20;
 
 /// Runs the task.
 pub fn run(task: &VerifyTask) -> Result<Verified> {
-    let files = Joined::open(task).map_err(|e| MediaError::io("open rendition", &e))?;
+    let files = Joined::open(&task.files).map_err(|e| MediaError::io("open rendition", &e))?;
     let ends = files.ends();
     let mut verified =
         Verified { samples: 0, start_s: f64::INFINITY, end_s: f64::NEG_INFINITY, faults: Vec::new() };
@@ -72,17 +73,17 @@ pub fn run(task: &VerifyTask) -> Result<Verified> {
 }
 
 /// Several files read as one.
-struct Joined {
+pub struct Joined {
     /// Each file and where it ends.
     files: Vec<(File, u64)>,
     position: u64,
 }
 
 impl Joined {
-    fn open(task: &VerifyTask) -> io::Result<Joined> {
+    pub fn open(paths: &[PathBuf]) -> io::Result<Joined> {
         let mut end = 0;
         let mut files = Vec::new();
-        for path in &task.files {
+        for path in paths {
             let file = File::open(path)?;
             end += file.metadata()?.len();
             files.push((file, end));

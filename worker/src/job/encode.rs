@@ -36,6 +36,8 @@ pub async fn encode(
     // Names of the plan only: a ledger may hold nothing else.
     commits.retain(|name, _| tasks.iter().any(|t| t.name == *name));
     let (done, open): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|t| commits.contains_key(&t.name));
+    let (stills, open): (Vec<_>, Vec<_>) = open.into_iter().partition(NamedTask::needs_all_chunks);
+    let stills = stills.into_iter().next();
     let mut encoding = Encoding::new(status.clone(), plan, done.iter().map(|t| t.frames).sum());
     let preview = Preview::new(plan, &job.ledger, &job.tree, job.preset.early_play);
     for commit in commits.values() {
@@ -52,6 +54,14 @@ pub async fn encode(
         preview.write(status),
     );
     commits.extend(outcome?);
+    if let Some(stills) = stills {
+        // They are cut from the I-frame rendition, some of which another worker may have made.
+        for commit in commits.values() {
+            job.ledger.restore(commit, &job.tree).await?;
+        }
+        let commit = one(job, &stills, &preview, &encoding).await?;
+        commits.insert(stills.name, commit);
+    }
     Ok(commits)
 }
 
@@ -68,9 +78,13 @@ async fn run(
     loop {
         for (lane, Lane { waiting, free }) in lanes.iter_mut().enumerate() {
             while *free > 0
-                && let Some(task) = waiting.pop_front()
+                && let Some(mut task) = waiting.pop_front()
             {
                 *free -= 1;
+                // Cores are about to fall idle: the last chunks spread their rungs over them.
+                if waiting.len() < job.slots {
+                    task.spread(job.slots);
+                }
                 let (job, preview, encoding) = (job.clone(), preview.clone(), Arc::clone(encoding));
                 running.spawn(async move {
                     let commit = one(&job, &task, &preview, &encoding).await?;

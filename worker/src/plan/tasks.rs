@@ -1,7 +1,8 @@
 //! From the plan to the tasks that media children run. The names are those of the commits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
 use flodrama_media::task::{AudioTask, ChunkTask, Limits, StillsTask, Task};
 
@@ -24,13 +25,25 @@ impl NamedTask {
     pub fn is_beside(&self) -> bool {
         matches!(self.task, Task::Audio(_))
     }
+
+    /// True where the task reads what the chunks wrote.
+    pub fn needs_all_chunks(&self) -> bool {
+        matches!(self.task, Task::Stills(_))
+    }
+
+    /// Lets a chunk encode its rungs on so many threads. Changes no bit of what it writes.
+    pub fn spread(&mut self, threads: usize) {
+        if let Task::Chunk(chunk) = &mut self.task {
+            chunk.threads = threads.min(chunk.rungs.len()) as u32;
+        }
+    }
 }
 
 impl Plan {
     /// Every task of the plan, writing below `tree`, in the order in which they begin. Sound comes first: it runs beside
     /// the chunks (see [`NamedTask::is_beside`]), so that a preview has it. Chunks follow in order of time, so that a
-    /// preview grows from its start. Stills stand in the middle: a preview needs none, and at the end they would keep
-    /// the job waiting with every other core idle.
+    /// preview grows from its start. Stills come last: they are cut from the I-frame rendition, which spares decoding the
+    /// source once more.
     pub fn tasks(&self, source: &SourceInfo, tree: &Path, limits: &Limits) -> Vec<NamedTask> {
         let audio = self.audio.iter().map(|a| {
             let boundaries =
@@ -60,6 +73,7 @@ impl Plan {
                 out: tree.to_owned(),
                 limits: *limits,
                 stream: self.video_stream,
+                trick: self.trick_files(tree),
                 keyframes: source.video.keyframes.clone(),
                 origin_pts: self.cadence.origin_pts,
                 time_base: self.cadence.time_base,
@@ -93,9 +107,14 @@ impl Plan {
                 }),
             }
         });
-        let mut tasks: Vec<NamedTask> = audio.chain(chunks).collect();
-        tasks.insert(self.audio.len() + self.chunks.len().div_ceil(2), stills);
-        tasks
+        audio.chain(chunks).chain([stills]).collect()
+    }
+
+    /// The I-frame rendition: its initialisation section, then its segments.
+    fn trick_files(&self, tree: &Path) -> Vec<PathBuf> {
+        let names = std::iter::once(TrackFile::Init)
+            .chain(self.segments.iter().map(|s| TrackFile::Segment(s.number)));
+        names.map(|name| tree.join(PublishedFile::Trick(self.trick.rung.height, name).to_string())).collect()
     }
 
     /// Seconds of a full segment, rounded as a target duration is.
@@ -124,7 +143,7 @@ mod tests {
     use crate::plan::{Preset, plan, preset};
 
     #[test]
-    fn a_preview_waits_for_no_stills_and_the_end_for_none_either() {
+    fn sound_comes_first_and_stills_last() {
         let source = source(25 * 60);
         let plan = plan(&source, &Preset::load(preset::DEFAULT).expect("shipped"));
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
@@ -132,7 +151,7 @@ mod tests {
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         assert_eq!(
             names,
-            ["audio-en-2", "chunk-0000", "chunk-0001", "chunk-0002", "stills", "chunk-0003", "chunk-0004"]
+            ["audio-en-2", "chunk-0000", "chunk-0001", "chunk-0002", "chunk-0003", "chunk-0004", "stills"]
         );
         assert!(tasks[0].is_beside() && tasks[1..].iter().all(|task| !task.is_beside()));
     }
