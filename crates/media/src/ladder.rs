@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use ffmpeg_next::frame::Video;
 
 use crate::child::Reporter;
+use crate::encoder::Encoder;
 use crate::error::{MediaError, Result};
-use crate::h264::Encoder;
 use crate::lead::{Finding, Findings, FrameKind};
 use crate::task::{ChunkTask, Role, RungTask, TrackWritten};
 use crate::track::{Layout, Shape, Track};

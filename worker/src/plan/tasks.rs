@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{AudioTask, ChunkTask, Limits, StillsTask, Task};
+use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
 
 use super::Plan;
 
@@ -23,6 +23,21 @@ impl NamedTask {
     /// as long as a few chunks; behind them it would keep a preview waiting, before them it would hold it up.
     pub fn is_beside(&self) -> bool {
         matches!(self.task, Task::Audio(_))
+    }
+
+    /// True where a device does the work, and a core is not filled.
+    pub fn is_on_device(&self) -> bool {
+        matches!(&self.task, Task::Chunk(chunk) if chunk.device.is_some())
+    }
+
+    /// With at most so many encoders open at a time.
+    pub fn limited_to(mut self, sessions: u32) -> NamedTask {
+        if let Task::Chunk(chunk) = &mut self.task
+            && let Some(device) = &mut chunk.device
+        {
+            device.sessions = sessions;
+        }
+        self
     }
 }
 
@@ -90,12 +105,18 @@ impl Plan {
                     copy: self.copy.clone(),
                     rungs: self.rungs[usize::from(self.copy.is_some())..].to_vec(),
                     trick: Some(self.trick.clone()),
+                    device: self.device.map(|kind| DeviceTask { kind, sessions: self.encoders() }),
                 }),
             }
         });
         let mut tasks: Vec<NamedTask> = audio.chain(chunks).collect();
         tasks.insert(self.audio.len() + self.chunks.len().div_ceil(2), stills);
         tasks
+    }
+
+    /// Encoders that a chunk has open: one for each rendition that is encoded.
+    pub fn encoders(&self) -> u32 {
+        self.rungs.len() as u32 - u32::from(self.copy.is_some()) + 1
     }
 
     /// Seconds of a full segment, rounded as a target duration is.
@@ -126,7 +147,8 @@ mod tests {
     #[test]
     fn a_preview_waits_for_no_stills_and_the_end_for_none_either() {
         let source = source(25 * 60);
-        let plan = plan(&source, &Preset::load(preset::DEFAULT).expect("shipped"));
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        let plan = plan(&source, &preset, preset.family());
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
         let tasks = plan.tasks(&source, Path::new("tree"), &limits);
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
