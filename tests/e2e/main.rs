@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod device;
 mod media;
 mod peer;
 mod preview;

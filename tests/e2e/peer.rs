@@ -16,7 +16,7 @@ use crate::support::clip::Clip;
 use crate::support::process::{Process, Signal};
 use crate::support::{programs, until};
 
-const BUCKET: &str = "flodrama-media-peer";
+pub const BUCKET: &str = "flodrama-media-peer";
 const REGION: &str = "eu-west-3";
 /// moto is Python and starts slowly on a busy machine.
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
@@ -66,17 +66,17 @@ async fn an_event_of_another_s3_becomes_a_publication() {
 }
 
 /// moto, with a bucket that announces `uploads/` on a queue.
-struct Peer {
+pub struct Peer {
     /// Ends with this value.
     _moto: Process,
     endpoint: String,
-    s3: aws_sdk_s3::Client,
+    pub s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
 }
 
 impl Peer {
-    async fn start() -> Peer {
+    pub async fn start() -> Peer {
         let moto = Process::start(&programs::moto_server(), |command| {
             command.args(["-H", "127.0.0.1", "-p", "0"]);
         });
@@ -99,6 +99,11 @@ impl Peer {
 
     /// The worker as it runs on a machine: settings and credentials from the environment, nothing else.
     fn worker(&self, folder: &Path) -> Process {
+        self.worker_with(folder, &[])
+    }
+
+    /// The same, with more settings.
+    pub fn worker_with(&self, folder: &Path, more: &[(&str, &str)]) -> Process {
         Process::start(&programs::worker(), |command| {
             command.env_clear().envs([
                 ("AWS_ACCESS_KEY_ID", "peer"),
@@ -111,10 +116,11 @@ impl Peer {
             ]);
             // Relative on purpose: children run in folders of their own.
             command.current_dir(folder).env("FLODRAMA_WORK__SCRATCH", "scratch").arg("run");
+            command.envs(more.iter().copied());
         })
     }
 
-    async fn upload(&self, key: &str, bytes: Vec<u8>) {
+    pub async fn upload(&self, key: &str, bytes: Vec<u8>) {
         let put = self.s3.put_object().bucket(BUCKET).key(key).body(ByteStream::from(bytes));
         put.send().await.expect("an upload");
     }
@@ -134,7 +140,7 @@ impl Peer {
     }
 
     /// Waits until every message was acknowledged.
-    async fn drained(&self) {
+    pub async fn drained(&self) {
         until("an empty queue", DONE_WITHIN, async || {
             aws::is_empty(&self.sqs, &self.queue_url).await.then_some(())
         })
@@ -142,7 +148,7 @@ impl Peer {
     }
 
     /// Waits for a key below `prefix` that ends so.
-    async fn appears(&self, prefix: &str, end: &str) -> String {
+    pub async fn appears(&self, prefix: &str, end: &str) -> String {
         until(&format!("{prefix}…{end}"), DONE_WITHIN, async || {
             aws::keys(&self.s3, BUCKET, prefix).await.into_iter().find(|key| key.ends_with(end))
         })
@@ -153,7 +159,7 @@ impl Peer {
         String::from_utf8(aws::object(&self.s3, BUCKET, key).await.expect(key)).expect("text")
     }
 
-    async fn json(&self, key: &str) -> Value {
+    pub async fn json(&self, key: &str) -> Value {
         serde_json::from_str(&self.text(key).await).expect("JSON")
     }
 

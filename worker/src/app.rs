@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -15,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::error::{JobError, Result};
 use crate::failure::{Action, action};
+use crate::family::{self, Choice};
 use crate::intake::{Held, Queue, event};
 use crate::job::status::{Status, enter};
 use crate::job::{Job, Ledger, preview};
-use crate::plan::{FAMILY, Preset};
+use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
 
 /// How often `progress.json` is written at most.
@@ -39,6 +41,8 @@ pub struct App {
     queue: Queue,
     cloudfront: Option<(aws_sdk_cloudfront::Client, String)>,
     scratch: PathBuf,
+    /// The encoder family, once its trials are over and as long as they hold.
+    choice: Mutex<Option<Choice>>,
 }
 
 /// How a job ended well.
@@ -88,6 +92,7 @@ impl App {
     /// Builds a worker over clients that the caller connected.
     pub fn with(config: Config, clients: Clients) -> anyhow::Result<App> {
         let preset = Preset::load(&config.work.preset)?;
+        family::candidates(&preset, &config.work.families)?;
         let scratch =
             config.work.scratch.clone().unwrap_or_else(|| std::env::temp_dir().join("flodrama-worker"));
         // Children work in a folder of their own, where a relative path would lead elsewhere.
@@ -97,13 +102,18 @@ impl App {
         let visibility = Duration::from_secs(config.queue.visibility_timeout_s.into());
         let queue = Queue::new(clients.sqs, config.queue.url.clone(), visibility);
         let cloudfront = config.cloudfront.distribution_id.clone().map(|id| (clients.cloudfront, id));
-        Ok(App { config, preset, store: clients.store, queue, cloudfront, scratch })
+        let choice = Mutex::new(None);
+        Ok(App { config, preset, store: clients.store, queue, cloudfront, scratch, choice })
     }
 
     /// Takes messages until `shutdown`. What is being encoded then is given back to the queue; its commits stay.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let cancel = CancellationToken::new();
         let work = async {
+            tokio::select! {
+                _ = self.choose() => {}
+                () = cancel.cancelled() => {}
+            }
             while !cancel.is_cancelled() {
                 let received = tokio::select! {
                     received = self.queue.receive() => received,
@@ -155,17 +165,26 @@ impl App {
             tracing::warn!(key = source.key, "no episode: the key names none");
             return None;
         };
-        let version = Version::derive(source, &self.preset.to_json(), FAMILY);
-        let error = match self.work(source, &asset, &version, cancel).await {
-            Ok(Ended::Published) => {
-                tracing::info!(%asset, %version, key = source.key, "published");
-                return None;
-            }
-            Ok(Ended::Before) => {
-                tracing::info!(%asset, %version, key = source.key, "nothing to do");
-                return None;
-            }
-            Err(e) => e,
+        let mut choice = self.choose().await;
+        let (version, error) = loop {
+            let version = self.version(source, &choice.family);
+            let error = match self.work(source, &asset, &version, &choice, cancel).await {
+                Ok(Ended::Published) => {
+                    tracing::info!(%asset, %version, family = choice.family.name, key = source.key, "published");
+                    return None;
+                }
+                Ok(Ended::Before) => {
+                    tracing::info!(%asset, %version, key = source.key, "nothing to do");
+                    return None;
+                }
+                Err(e) => e,
+            };
+            let Some(next) = choice.after(&error, &self.preset) else { break (version, error) };
+            // What this version has stays for the garbage collection; its preview would never end.
+            self.withdraw(&asset, &version).await;
+            tracing::warn!(%asset, %version, why = next.left(), "planned anew");
+            *self.choice.lock().expect("no holder panics") = None;
+            choice = next;
         };
         let action = action(error.kind);
         tracing::error!(%asset, %version, key = source.key, code = %error.kind, ?action,
@@ -197,6 +216,33 @@ impl App {
         }
     }
 
+    /// The encoder family: tried at the start, and again after it failed or was busy.
+    async fn choose(&self) -> Choice {
+        if let Some(choice) = self.choice.lock().expect("no holder panics").clone() {
+            return choice;
+        }
+        let devices = family::candidates(&self.preset, &self.config.work.families).unwrap_or_default();
+        let choice = match self.config.work.children(&self.scratch) {
+            Ok(children) => family::choose(&self.preset, &devices, &children).await,
+            Err(_) => Choice::own(&self.preset),
+        };
+        for (what, why) in &choice.reasons {
+            tracing::info!(what, why, "encoders");
+        }
+        *self.choice.lock().expect("no holder panics") = (!choice.busy).then(|| choice.clone());
+        choice
+    }
+
+    fn version(&self, source: &SourceRef, family: &Family) -> Version {
+        Version::derive(source, &self.preset.to_json(), &family.identity())
+    }
+
+    /// The versions that an upload becomes by any family of the preset's codec.
+    fn versions(&self, source: &SourceRef) -> Vec<Version> {
+        let codec = &self.preset.family().codec;
+        Family::all().iter().filter(|f| f.codec == *codec).map(|f| self.version(source, f)).collect()
+    }
+
     /// Takes the preview of an episode away that will not come. Not worth a retry: the edge hands out no more links to
     /// it, and a link that was handed out leads to a stream that never ends well.
     async fn withdraw(&self, asset: &AssetId, version: &Version) {
@@ -210,13 +256,20 @@ impl App {
         source: &SourceRef,
         asset: &AssetId,
         version: &Version,
+        choice: &Choice,
         cancel: &CancellationToken,
     ) -> Result<Ended> {
         if source.bucket != self.store.bucket() {
             return Err(JobError::internal("intake", format_args!("an event of bucket '{}'", source.bucket)));
         }
         let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
-        match publish::standing(pointer.as_ref().map(|(p, _)| p), version, source) {
+        let pointer = pointer.as_ref().map(|(p, _)| p);
+        // A worker with other devices may have published this upload: that is as good.
+        let of_others = self
+            .versions(source)
+            .into_iter()
+            .find(|v| pointer.is_some_and(|p| p.version == *v || p.previous.as_ref() == Some(v)));
+        match publish::standing(pointer, of_others.as_ref().unwrap_or(version), source) {
             Standing::Open => {}
             Standing::Published => return Ok(Ended::Before),
             Standing::Superseded => return Err(publish::superseded()),
@@ -229,15 +282,16 @@ impl App {
 
         let (status, watched) = watch::channel(Status::at("fetch", 0.0));
         let (stop, stopped) = oneshot::channel();
+        let reason = choice.left().map(str::to_owned);
         let notes = ProgressNotes { store: &self.store, source, asset, version };
         let (outcome, ()) = tokio::join!(
             async {
-                let outcome = self.make(source, asset, version, &status, cancel).await;
+                let outcome = self.make(source, asset, version, choice, &status, cancel).await;
                 // Gone only if the writer is: then there is nobody to stop.
                 let _ = stop.send(());
                 outcome
             },
-            notes.write_while(watched, stopped),
+            notes.write_while(watched, stopped, reason),
         );
         outcome?;
         notes.write(JobState::Published, &Status::at("done", 100.0), None).await?;
@@ -250,6 +304,7 @@ impl App {
         source: &SourceRef,
         asset: &AssetId,
         version: &Version,
+        choice: &Choice,
         status: &watch::Sender<Status>,
         cancel: &CancellationToken,
     ) -> Result<()> {
@@ -257,7 +312,7 @@ impl App {
             .prefix(&format!("{asset}-{version}-"))
             .tempdir_in(&self.scratch)
             .map_err(|e| JobError::io("scratch", &e))?;
-        let outcome = self.make_in(scratch.path(), source, asset, version, status, cancel).await;
+        let outcome = self.make_in(scratch.path(), source, asset, (version, choice), status, cancel).await;
         clear(scratch.path()).await;
         outcome
     }
@@ -267,7 +322,7 @@ impl App {
         scratch: &Path,
         source: &SourceRef,
         asset: &AssetId,
-        version: &Version,
+        (version, choice): (&Version, &Choice),
         status: &watch::Sender<Status>,
         cancel: &CancellationToken,
     ) -> Result<()> {
@@ -288,6 +343,8 @@ impl App {
             tree: scratch.join("tree"),
             ledger: Ledger::Bucket(self.store.clone(), asset.clone(), version.clone()),
             preset: self.preset.clone(),
+            choice: choice.clone(),
+            device_sessions: self.config.work.device_sessions,
             limits: self.config.limits,
             slots: self.config.work.slots(),
             children: self.config.work.children(scratch).map_err(|e| JobError::io("own binary", &e))?,
@@ -360,10 +417,15 @@ struct ProgressNotes<'a> {
 impl ProgressNotes<'_> {
     /// Writes each change, at most once a second, until stopped. Never in the middle of a write, so that no late
     /// note stands over the last one.
-    async fn write_while(&self, mut status: watch::Receiver<Status>, mut stopped: oneshot::Receiver<()>) {
+    async fn write_while(
+        &self,
+        mut status: watch::Receiver<Status>,
+        mut stopped: oneshot::Receiver<()>,
+        reason: Option<String>,
+    ) {
         loop {
             let note = status.borrow_and_update().clone();
-            if let Err(e) = self.write(JobState::Running, &note, None).await {
+            if let Err(e) = self.write(JobState::Running, &note, reason.clone()).await {
                 tracing::warn!(asset = %self.asset, detail = e.detail, "cannot write progress");
             }
             tokio::select! {

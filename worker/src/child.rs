@@ -71,6 +71,8 @@ impl Children {
             .arg(ARGUMENT)
             .arg(&task_file)
             .env_clear()
+            // Errors alone: SVT-AV1 would print a banner for every GOP, where failures are looked for.
+            .env("SVT_LOG", "1")
             .current_dir(&self.scratch)
             .stdin(stdin)
             .stdout(Stdio::piped())

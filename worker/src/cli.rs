@@ -39,6 +39,8 @@ enum Command {
         out_dir: PathBuf,
         #[command(flatten)]
         preset: PresetArg,
+        #[command(flatten)]
+        family: FamilyArg,
         /// Media children at a time [default: one for each core].
         #[arg(long, value_name = "N")]
         jobs: Option<std::num::NonZeroUsize>,
@@ -59,9 +61,11 @@ enum Command {
         #[command(flatten)]
         preset: PresetArg,
         #[command(flatten)]
+        family: FamilyArg,
+        #[command(flatten)]
         json: Json,
     },
-    /// Try every encoder for real at 1080p.
+    /// Try every encoder of every family for real at 1080p.
     Encoders {
         #[command(flatten)]
         json: Json,
@@ -73,6 +77,14 @@ struct PresetArg {
     /// Name of a shipped preset, or a .toml file.
     #[arg(long, default_value = crate::plan::preset::DEFAULT, value_name = "NAME|FILE")]
     preset: String,
+}
+
+#[derive(Args)]
+struct FamilyArg {
+    /// Encoder family to try alone; where it does not work here, the preset's own encoder is taken
+    /// [default: nvenc, vaapi, qsv, in this order].
+    #[arg(long, value_name = "NAME")]
+    family: Option<String>,
 }
 
 #[derive(Args)]
@@ -126,11 +138,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
             app.run(stop_signal()).await;
             Ok(())
         }
-        Command::Transcode { input, out_dir, preset, jobs, json } => {
-            transcode::run(&input, &out_dir, &preset.preset, jobs.map(usize::from), json.json).await
+        Command::Transcode { input, out_dir, preset, family, jobs, json } => {
+            let asked = inspect::Asked { preset: preset.preset, family: family.family };
+            transcode::run(&input, &out_dir, &asked, jobs.map(usize::from), json.json).await
         }
         Command::Probe { input, json } => inspect::probe(&input, json.json).await,
-        Command::Plan { input, preset, json } => inspect::plan(&input, &preset.preset, json.json).await,
+        Command::Plan { input, preset, family, json } => {
+            let asked = inspect::Asked { preset: preset.preset, family: family.family };
+            inspect::plan(&input, &asked, json.json).await
+        }
         Command::Encoders { json } => inspect::encoders(json.json).await,
     }
 }

@@ -63,6 +63,10 @@ pub struct Work {
     pub jobs: Option<usize>,
     /// Preset name or file.
     pub preset: String,
+    /// Encoder families on devices to try, the best first. The preset's own encoder stands behind them all.
+    pub families: Vec<String>,
+    /// Encoders open on a device at a time, at most.
+    pub device_sessions: u32,
     /// Seconds of silence after which a media child is ended.
     pub stall_after_s: u64,
     /// The binary that is started as media child; this very binary where none is given.
@@ -102,7 +106,16 @@ pub enum LogFormat {
 impl Default for Work {
     fn default() -> Self {
         let preset = crate::plan::preset::DEFAULT.to_owned();
-        Work { scratch: None, jobs: None, preset, stall_after_s: 300, child: None }
+        let families = ["nvenc", "vaapi", "qsv"].map(str::to_owned).to_vec();
+        Work {
+            scratch: None,
+            jobs: None,
+            preset,
+            families,
+            device_sessions: 8,
+            stall_after_s: 300,
+            child: None,
+        }
     }
 }
 
@@ -152,9 +165,9 @@ impl Config {
             };
             let section = table.entry(section.to_lowercase()).or_insert_with(|| toml::Table::new().into());
             let Some(section) = section.as_table_mut() else { continue };
-            // Numbers and booleans are written bare in TOML; anything else is text.
+            // Numbers, booleans and lists are written bare in TOML; anything else is text.
             let value = match value.parse::<toml::Value>() {
-                Ok(v @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_))) => v,
+                Ok(v) if !v.is_str() && !v.is_datetime() && !v.is_table() => v,
                 _ => toml::Value::String(value),
             };
             section.insert(field.to_lowercase(), value);
@@ -165,6 +178,9 @@ impl Config {
         }
         if config.work.jobs == Some(0) || config.work.stall_after_s == 0 {
             return Err(invalid(&"work.jobs and work.stall_after_s start at 1"));
+        }
+        if config.work.device_sessions == 0 {
+            return Err(invalid(&"work.device_sessions starts at 1; work.families = [] uses no device"));
         }
         Ok(config)
     }
@@ -202,6 +218,8 @@ mod tests {
         let env = [("FLODRAMA_WORK__JOBS", "3"), ("FLODRAMA_S3__BUCKET", "other"), ("PATH", "/bin")];
         let config = parse(MINIMAL, &env).expect("config");
         assert_eq!((config.work.jobs, config.s3.bucket.as_str()), (Some(3), "other"));
+        let list = parse(MINIMAL, &[("FLODRAMA_WORK__FAMILIES", "['qsv', 'x264']")]).expect("config");
+        assert_eq!(list.work.families, ["qsv", "x264"]);
     }
 
     #[test]
@@ -209,6 +227,7 @@ mod tests {
         assert!(parse("", &[]).is_err(), "no bucket");
         assert!(parse(&format!("{MINIMAL}[work]\njosb = 3\n"), &[]).is_err(), "unknown field");
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__JOBS", "0")]).is_err());
+        assert!(parse(MINIMAL, &[("FLODRAMA_WORK__DEVICE_SESSIONS", "0")]).is_err());
         assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__VISIBILITY_TIMEOUT_S", "43201")]).is_err());
     }
 

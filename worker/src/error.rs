@@ -4,6 +4,7 @@ use std::fmt;
 
 use flodrama_asset::ErrorKind;
 use flodrama_media::MediaError;
+use flodrama_media::fault::Fault;
 use flodrama_store::StoreError;
 
 /// Why a job did not end well.
@@ -15,6 +16,8 @@ pub struct JobError {
     pub message: String,
     /// Where and why, for engineers.
     pub detail: String,
+    /// Set where a device failed: another family may do better.
+    pub fault: Option<Fault>,
 }
 
 /// Result with a [`JobError`].
@@ -23,7 +26,7 @@ pub type Result<T> = std::result::Result<T, JobError>;
 impl JobError {
     /// An error with no cause below it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> JobError {
-        JobError { kind, message: message.into(), detail: String::new() }
+        JobError { kind, message: message.into(), detail: String::new(), fault: None }
     }
 
     /// Adds where and why.
@@ -60,7 +63,7 @@ impl std::error::Error for JobError {}
 
 impl From<MediaError> for JobError {
     fn from(e: MediaError) -> JobError {
-        JobError { kind: e.kind, message: e.message, detail: e.detail }
+        JobError { kind: e.kind, message: e.message, detail: e.detail, fault: None }
     }
 }
 

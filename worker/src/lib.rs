@@ -1,6 +1,6 @@
 //! flodrama-worker: from queue message to published HLS.
 //!
-//! `intake` holds a message, `job` is the story, `plan` decides (purely), `child` runs libav in processes of its own,
+//! `intake` holds a message, `job` is the story, `plan` decides (purely), `family` says which encoders work here, `child` runs libav in processes of its own,
 //! `publish` moves the pointer, `failure` says what an error means to the queue.
 
 pub mod app;
@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod failure;
+pub mod family;
 pub mod intake;
 pub mod job;
 pub mod plan;

@@ -67,7 +67,7 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
             Output::Stills(written)
         }
         Task::Verify(task) => Output::Verified(crate::verify::run(&task)?),
-        Task::TryEncoders(names) => Output::Encoders(crate::encoders::run(&names)),
+        Task::TryEncoder(task) => Output::Tried(crate::trial::run(&task)?),
     })
 }
 

@@ -19,6 +19,9 @@ const BATCH: usize = 4;
 
 /// Runs the task.
 pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written> {
+    if let Some(device) = &task.device {
+        return crate::gpu::run(task, device, source, report);
+    }
     let (Some(first), Some(last)) = (task.segments.first(), task.segments.last()) else {
         return Err(MediaError::internal("chunk", "no segments"));
     };

@@ -5,11 +5,12 @@
 //! an edit would be shorter, but libav shows such video late by the reordering delay: see docs/adr/0005-edit-lists.md.)
 
 use mp4_atom::{
-    Audio, Avc1, Avcc, AvccExt, Codec, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Esds, Ftyp, Hdlr, Mdhd,
-    Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Pasp, Smhd, Stbl, Stco, Stsc, Stsd, Stsz, Stts, Styp,
-    Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd,
+    Audio, Av01, Avc1, Codec, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Esds, Ftyp, Hdlr, Hvc1, Mdhd, Mdia,
+    Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Pasp, Smhd, Stbl, Stco, Stsc, Stsd, Stsz, Stts, Styp, Tfdt,
+    Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd,
 };
 
+use crate::encoder::DecoderConfig;
 use crate::error::{Result, Step};
 
 const TRACK_ID: u32 = 1;
@@ -31,17 +32,13 @@ pub struct Sample {
     pub sync: bool,
 }
 
-/// The initialisation section of an H.264 track, whose first picture is shown `delay` ticks after it is decoded.
+/// The initialisation section of a video track, whose first picture is shown `delay` ticks after it is decoded.
 pub fn video_init(
     (width, height): (u32, u32),
     timescale: u32,
     delay: u64,
-    sps: &[u8],
-    pps: &[u8],
+    config: &DecoderConfig,
 ) -> Result<Vec<u8>> {
-    let mut avcc = Avcc::new(sps, pps).step("avcC")?;
-    // Profiles from High on carry the sample format; ours is always 4:2:0 with 8 bits.
-    avcc.ext = (avcc.avc_profile_indication >= 100).then(AvccExt::default);
     let visual = Visual {
         data_reference_index: 1,
         width: width as u16,
@@ -52,10 +49,21 @@ pub fn video_init(
         depth: 24,
         ..Visual::default()
     };
-    let square = Pasp::new(1, 1).step("pasp")?;
-    let entry = Avc1 { visual, avcc, pasp: Some(square), ..Avc1::default() };
+    let pasp = Some(Pasp::new(1, 1).step("pasp")?);
+    // `avc1` and `hvc1`: parameter sets are here and nowhere else, which is what Apple's players ask for.
+    let entry = match config {
+        DecoderConfig::Avc(avcc) => {
+            Codec::Avc1(Avc1 { visual, avcc: (**avcc).clone(), pasp, ..Avc1::default() })
+        }
+        DecoderConfig::Hevc(hvcc, _) => {
+            Codec::Hvc1(Hvc1 { visual, hvcc: (**hvcc).clone(), pasp, ..Hvc1::default() })
+        }
+        DecoderConfig::Av1(av1c, _) => {
+            Codec::Av01(Av01 { visual, av1c: (**av1c).clone(), pasp, ..Av01::default() })
+        }
+    };
     let tkhd = Tkhd { width: (width as u16).into(), height: (height as u16).into(), ..track_header() };
-    let minf = Minf { vmhd: Some(Vmhd::default()), ..media_information(Codec::Avc1(entry)) };
+    let minf = Minf { vmhd: Some(Vmhd::default()), ..media_information(entry) };
     init(timescale, tkhd, skip(delay), media(timescale, b"vide", "VideoHandler", "und", minf))
 }
 
@@ -193,11 +201,6 @@ pub fn fragment(
     Ok(())
 }
 
-/// RFC 6381 string of an H.264 track, from its sequence parameter set.
-pub fn avc_codecs(sps: &[u8]) -> String {
-    format!("avc1.{:02x}{:02x}{:02x}", sps[1], sps[2], sps[3])
-}
-
 /// RFC 6381 string of an AAC track, from its AudioSpecificConfig.
 pub fn aac_codecs(config: &[u8]) -> String {
     format!("mp4a.40.{}", config.first().map_or(2, |b| b >> 3))
@@ -229,7 +232,6 @@ mod tests {
 
     #[test]
     fn codecs_strings_come_from_the_decoder_configuration() {
-        assert_eq!(avc_codecs(&[0x67, 0x64, 0x00, 0x28]), "avc1.640028");
         assert_eq!(aac_codecs(&[0x11, 0x90]), "mp4a.40.2");
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::child::Reporter;
 use crate::decode::{VideoReader, stamps};
+use crate::encoder::{AccessUnit, DecoderConfig};
 use crate::error::{MediaError, Result};
-use crate::h264::AccessUnit;
 use crate::nal::{Framing, ParameterSets, carry};
 use crate::task::{ChunkTask, CopyTask, TrackWritten};
 use crate::track::{Layout, Segments, Shape};
@@ -50,9 +50,11 @@ pub fn run(
             none => {
                 // Where the track's configuration has no parameter sets, the first packet has.
                 let sets = sets.single().ok_or_else(|| broken("not one of each parameter set".into()))?;
+                let config = DecoderConfig::avc(sets.0, sets.1)
+                    .ok_or_else(|| broken("the parameter sets cannot be read".into()))?;
                 let name = format!("video/{}p", copy.height);
                 let size = (copy.width, copy.height);
-                none.insert(Segments::open(layout, name, size, sets, copy.reorder_frames, Shape::Whole)?)
+                none.insert(Segments::open(layout, name, size, &config, copy.reorder_frames, Shape::Whole)?)
             }
         };
         let unit = AccessUnit { data: carried.data, pts: number, idr: carried.idr };

@@ -1,6 +1,7 @@
 //! Decodes video from a keyframe on, one thread.
 
 use std::fs::File;
+use std::rc::Rc;
 
 use ffmpeg_next as ffmpeg;
 use flodrama_asset::ErrorKind;
@@ -8,6 +9,7 @@ use flodrama_asset::ErrorKind;
 use crate::Keyframe;
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
+use crate::sys::HardwareDevice;
 use crate::task::Limits;
 
 /// Frames of one video stream in presentation order.
@@ -15,6 +17,8 @@ pub struct VideoReader {
     file: File,
     limits: Limits,
     stream: usize,
+    /// Decodes what it can; main memory gets the rest.
+    device: Option<Rc<HardwareDevice>>,
     input: ffmpeg::format::context::Input,
     decoder: ffmpeg::decoder::Video,
     /// The packet that decoding begins with, found by `seek`.
@@ -25,13 +29,24 @@ pub struct VideoReader {
 impl VideoReader {
     /// Opens the stream; the first frame is the file's first.
     pub fn open(file: File, stream: usize, limits: &Limits) -> Result<VideoReader> {
+        VideoReader::open_on(None, file, stream, limits)
+    }
+
+    /// As [`VideoReader::open`], on a device: frames are surfaces of it, or in main memory where it cannot decode them.
+    pub fn open_on(
+        device: Option<Rc<HardwareDevice>>,
+        file: File,
+        stream: usize,
+        limits: &Limits,
+    ) -> Result<VideoReader> {
         let again = file.try_clone().map_err(|e| MediaError::io("source", &e))?;
         let input = open_upload(file, limits)?;
-        let decoder = decoder(&input, stream, limits)?;
+        let decoder = decoder(&input, stream, limits, device.as_deref())?;
         Ok(VideoReader {
             file: again,
             limits: *limits,
             stream,
+            device,
             input,
             decoder,
             pending: None,
@@ -51,7 +66,7 @@ impl VideoReader {
         }
         let file = self.file.try_clone().map_err(|e| MediaError::io("source", &e))?;
         self.input = open_upload(file, &self.limits)?;
-        self.decoder = decoder(&self.input, self.stream, &self.limits)?;
+        self.decoder = decoder(&self.input, self.stream, &self.limits, self.device.as_deref())?;
         if self.find(keyframe)? {
             return Ok(());
         }
@@ -156,6 +171,7 @@ pub fn decoder(
     input: &ffmpeg::format::context::Input,
     stream: usize,
     limits: &Limits,
+    device: Option<&HardwareDevice>,
 ) -> Result<ffmpeg::decoder::Video> {
     let stream = input.stream(stream).ok_or_else(|| MediaError::internal("open stream", "no such stream"))?;
     let id = stream.parameters().id();
@@ -163,6 +179,9 @@ pub fn decoder(
         ffmpeg::codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
     crate::sys::set_max_pixels(&mut context, limits.max_pixels);
     context.set_threading(ffmpeg::threading::Config::count(1));
+    if let Some(device) = device {
+        device.decode_with(&mut context);
+    }
     let mut decoder = context.decoder();
     decoder.set_packet_time_base(stream.time_base());
     decoder.video().map_err(|e| {

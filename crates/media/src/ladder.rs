@@ -12,8 +12,8 @@ use std::sync::Arc;
 use ffmpeg_next::frame::Video;
 
 use crate::child::Reporter;
+use crate::encoder::Encoder;
 use crate::error::{MediaError, Result};
-use crate::h264::Encoder;
 use crate::lead::{Finding, Findings, FrameKind};
 use crate::scale::Scaler;
 use crate::task::{ChunkTask, Role, RungTask, TrackWritten};

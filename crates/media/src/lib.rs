@@ -5,10 +5,11 @@
 //! child. Nothing here knows of AWS, of playlists or of async.
 //!
 //! The life of a chunk: [`task::ChunkTask`] -> `decode` (one range of the source) -> `cadence` (source frames to a
-//! constant frame rate) -> `scale` (a cascade of sizes) -> `h264` (one encoder per rung) -> `cmaf` (segments) ->
+//! constant frame rate) -> `scale` (a cascade of sizes) -> `encoder` (one for each rung) -> `cmaf` (segments) ->
 //! [`task::SegmentWritten`]. Where the source's own pictures are the top rung, `copy` takes its packets to `cmaf` as they are.
 
 mod audio;
+mod bits;
 mod cadence;
 pub mod child;
 mod chunk;
@@ -16,13 +17,16 @@ mod cmaf;
 mod coded;
 mod copy;
 mod decode;
-mod encoders;
+mod encoder;
 mod error;
-mod h264;
+pub mod fault;
+mod gpu;
+mod h26x;
 mod input;
 mod ladder;
 mod lead;
 mod nal;
+mod obu;
 mod probe;
 mod scale;
 mod source;
@@ -31,6 +35,7 @@ mod stills;
 mod sys;
 pub mod task;
 mod track;
+mod trial;
 mod verify;
 
 pub use error::MediaError;

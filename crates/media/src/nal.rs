@@ -1,6 +1,6 @@
 //! H.264 packets as sources have them: byte streams (ITU-T H.264 annex B) or length-prefixed (ISO/IEC 14496-15).
 
-use crate::h264::nal_units;
+use crate::h26x::units;
 
 const NAL_IDR: u8 = 5;
 const NAL_SEI: u8 = 6;
@@ -37,7 +37,7 @@ impl Framing {
     /// The NAL units of a packet; `None` where it is not what it should be.
     pub fn units(self, mut packet: &[u8]) -> Option<Vec<&[u8]>> {
         let Framing::Prefixed(width) = self else {
-            let units: Vec<&[u8]> = nal_units(packet).collect();
+            let units: Vec<&[u8]> = units(packet).collect();
             return (!units.is_empty()).then_some(units);
         };
         let mut units = Vec::new();
@@ -66,7 +66,7 @@ impl ParameterSets {
     pub fn of(extradata: &[u8]) -> ParameterSets {
         let mut sets = ParameterSets::default();
         let found = match Framing::of(extradata) {
-            Framing::ByteStream => nal_units(extradata).map(<[u8]>::to_vec).collect(),
+            Framing::ByteStream => units(extradata).map(<[u8]>::to_vec).collect(),
             Framing::Prefixed(_) => configured(extradata).unwrap_or_default(),
         };
         for unit in found {

@@ -78,6 +78,24 @@ pub fn configuration(stream: &ffmpeg::format::stream::Stream) -> Vec<u8> {
     }
 }
 
+/// Makes `encoder`, not opened yet, take surfaces from the pool that `surface` is of.
+pub fn take_surfaces_of(
+    encoder: &mut ffmpeg::encoder::video::Video,
+    surface: &ffmpeg::frame::Video,
+) -> Result<()> {
+    // SAFETY: both are live; the encoder gets a reference of its own to the pool.
+    unsafe {
+        let pool = (*surface.as_ptr()).hw_frames_ctx;
+        if pool.is_null() {
+            return Err(MediaError::internal("encoder", "the frame is in no device's memory"));
+        }
+        let context = encoder.as_mut_ptr();
+        (*context).pix_fmt = surface.format().into();
+        (*context).hw_frames_ctx = ffi::av_buffer_ref(pool);
+    }
+    Ok(())
+}
+
 /// Frames by which an opened encoder's decoding order may run ahead of presentation.
 pub fn reorder_frames(context: &ffmpeg::codec::Context) -> u32 {
     // SAFETY: a plain field read of a live context.
@@ -163,6 +181,10 @@ pub fn flush_streams() {
     unsafe { fflush(ptr::null_mut()) };
 }
 
+/// Surfaces that encoders with look-ahead and B-frames may hold at a time, beyond what a decoder or a scaler needs
+/// itself: pools of VAAPI and QSV do not grow.
+const HELD_SURFACES: i32 = 32;
+
 /// A hardware device context, freed on drop.
 pub struct HardwareDevice(*mut ffi::AVBufferRef);
 
@@ -181,16 +203,14 @@ impl HardwareDevice {
         }
     }
 
-    /// Gives `encoder` a pool of NV12 surfaces of `size` in the device's memory, and returns a function's worth of
-    /// state to upload frames to it.
+    /// A pool of NV12 surfaces of `size` in the device's memory; `format` is libav's name for such a surface.
     pub fn surfaces(
         &self,
-        encoder: &mut ffmpeg::encoder::video::Video,
         format: ffmpeg::format::Pixel,
         size: (u32, u32),
     ) -> std::result::Result<Surfaces, ffmpeg::Error> {
-        // SAFETY: `self.0` is a live device reference; the frames context is configured before it is initialised;
-        // the encoder takes a reference of its own, ours is freed when `Surfaces` drops.
+        // SAFETY: `self.0` is a live device reference; the frames context is configured before it is initialised,
+        // and is freed when `Surfaces` drops.
         unsafe {
             let frames = ffi::av_hwframe_ctx_alloc(self.0);
             if frames.is_null() {
@@ -202,14 +222,22 @@ impl HardwareDevice {
             (*context).sw_format = ffmpeg::format::Pixel::NV12.into();
             (*context).width = size.0 as i32;
             (*context).height = size.1 as i32;
-            (*context).initial_pool_size = 20;
+            (*context).initial_pool_size = HELD_SURFACES;
             match ffi::av_hwframe_ctx_init(frames) {
-                0 => {}
-                e => return Err(ffmpeg::Error::from(e)),
+                0 => Ok(surfaces),
+                e => Err(ffmpeg::Error::from(e)),
             }
-            (*encoder.as_mut_ptr()).pix_fmt = format.into();
-            (*encoder.as_mut_ptr()).hw_frames_ctx = ffi::av_buffer_ref(frames);
-            Ok(surfaces)
+        }
+    }
+
+    /// Lets `decoder`, not opened yet, decode on the device where it can; libav falls back to main memory by itself
+    /// where the device cannot decode such a stream.
+    pub fn decode_with(&self, decoder: &mut ffmpeg::codec::Context) {
+        // SAFETY: both are live; the decoder gets a reference of its own to the device.
+        unsafe {
+            let context = decoder.as_mut_ptr();
+            (*context).hw_device_ctx = ffi::av_buffer_ref(self.0);
+            (*context).extra_hw_frames = HELD_SURFACES;
         }
     }
 }
@@ -252,6 +280,97 @@ impl Drop for Surfaces {
         // SAFETY: we own this reference.
         unsafe { ffi::av_buffer_unref(&mut self.0) }
     }
+}
+
+/// True for a frame in a device's memory.
+pub fn is_surface(frame: &ffmpeg::frame::Video) -> bool {
+    // SAFETY: a plain field read of a live frame.
+    unsafe { !(*frame.as_ptr()).hw_frames_ctx.is_null() }
+}
+
+/// Copies a surface to main memory.
+pub fn download(surface: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
+    let mut frame = ffmpeg::frame::Video::empty();
+    // SAFETY: both frames are live; libav allocates the samples of the new one, which keeps the old one's properties.
+    let code = unsafe {
+        match ffi::av_hwframe_transfer_data(frame.as_mut_ptr(), surface.as_ptr(), 0) {
+            0 => ffi::av_frame_copy_props(frame.as_mut_ptr(), surface.as_ptr()),
+            e => e,
+        }
+    };
+    if code < 0 { Err(MediaError::internal("download", ffmpeg::Error::from(code))) } else { Ok(frame) }
+}
+
+/// Adds the source `name` to a filter graph, for surfaces like `surface`.
+pub fn add_surface_source(
+    graph: &mut ffmpeg::filter::Graph,
+    name: &str,
+    surface: &ffmpeg::frame::Video,
+    time_base: (i32, i32),
+) -> Result<()> {
+    let refused = |e: i32| MediaError::internal("filter source", ffmpeg::Error::from(e));
+    let name = CString::new(name).map_err(|e| MediaError::internal("filter source", e))?;
+    let out_of_memory = || MediaError::internal("filter source", "no memory");
+    // SAFETY: the graph and the frame are live; the graph owns the filter; the parameters are ours, libav takes
+    // references of its own from them, and we free them on every path.
+    unsafe {
+        let buffer = ffi::avfilter_get_by_name(c"buffer".as_ptr());
+        let filter = ffi::avfilter_graph_alloc_filter(graph.as_mut_ptr(), buffer, name.as_ptr());
+        let parameters = ffi::av_buffersrc_parameters_alloc();
+        if filter.is_null() || parameters.is_null() {
+            ffi::av_free(parameters.cast());
+            return Err(out_of_memory());
+        }
+        let frame = surface.as_ptr();
+        (*parameters).format = (*frame).format;
+        (*parameters).width = (*frame).width;
+        (*parameters).height = (*frame).height;
+        (*parameters).time_base = ffi::AVRational { num: time_base.0, den: time_base.1 };
+        (*parameters).hw_frames_ctx = (*frame).hw_frames_ctx;
+        let set = ffi::av_buffersrc_parameters_set(filter, parameters);
+        ffi::av_free(parameters.cast());
+        match if set < 0 { set } else { ffi::avfilter_init_str(filter, ptr::null()) } {
+            0.. => Ok(()),
+            e => Err(refused(e)),
+        }
+    }
+}
+
+/// Makes the pools of a graph's filters large enough for what encoders hold.
+pub fn hold_surfaces(graph: &mut ffmpeg::filter::Graph) {
+    // SAFETY: a live, unconfigured graph; libav keeps `nb_filters` pointers in `filters`.
+    unsafe {
+        let graph = graph.as_mut_ptr();
+        for i in 0..(*graph).nb_filters as usize {
+            (**(*graph).filters.add(i)).extra_hw_frames = HELD_SURFACES;
+        }
+    }
+}
+
+/// The first option that `codec` does not know, or does not take with this value. Needs no device.
+pub fn refused_option<'a>(
+    codec: ffmpeg::Codec,
+    options: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> Option<String> {
+    let mut context = ffmpeg::codec::Context::new_with_codec(codec);
+    for (key, value) in options {
+        let (Ok(name), Ok(text)) = (CString::new(key.as_str()), CString::new(value.as_str())) else {
+            return Some(format!("'{key}' is no option"));
+        };
+        // SAFETY: a live context with its private options; libav copies both texts.
+        let code = unsafe {
+            ffi::av_opt_set(
+                context.as_mut_ptr().cast(),
+                name.as_ptr(),
+                text.as_ptr(),
+                ffi::AV_OPT_SEARCH_CHILDREN,
+            )
+        };
+        if code < 0 {
+            return Some(format!("it does not take {key}={value}: {}", ffmpeg::Error::from(code)));
+        }
+    }
+    None
 }
 
 /// True where the container or the parser says that frames are stored as two fields.

@@ -21,8 +21,8 @@ pub enum Task {
     Stills(StillsTask),
     /// Demux a finished rendition again. Needs no source. Answers [`Output::Verified`].
     Verify(VerifyTask),
-    /// Try encoders for real at 1080p. Needs no source. Answers [`Output::Encoders`].
-    TryEncoders(Vec<String>),
+    /// Try an encoder for real. Needs no source. Answers [`Output::Tried`], or fails with the reason.
+    TryEncoder(TrialTask),
 }
 
 /// What a source may be at most; anything over is refused before work starts.
@@ -96,7 +96,38 @@ pub enum Role {
     Follows,
 }
 
-/// One H.264 encoder and where its segments go.
+/// A kind of device that encodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// NVIDIA: NVDEC, CUDA scaling, NVENC.
+    Cuda,
+    /// Intel and AMD by libva.
+    Vaapi,
+    /// Intel by its Media SDK.
+    Qsv,
+}
+
+/// A device that a chunk is made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceTask {
+    /// Its kind; the machine's first of it is taken.
+    pub kind: DeviceKind,
+    /// Encoders that may be open at a time, 1 at least: with fewer than there are renditions, the chunk is decoded
+    /// several times. Does not change the bits.
+    pub sessions: u32,
+}
+
+/// Try an encoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialTask {
+    /// The encoder with size and options.
+    pub rung: RungTask,
+    /// Where its frames are; in main memory where there is none.
+    pub device: Option<DeviceKind>,
+}
+
+/// One encoder and where its segments go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RungTask {
     /// Height: also the name of the folder, `video/<height>p`.
@@ -164,6 +195,9 @@ pub struct ChunkTask {
     pub rungs: Vec<RungTask>,
     /// The I-frame rendition.
     pub trick: Option<TrickTask>,
+    /// The device that decodes, scales and encodes; none for encoders of the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceTask>,
 }
 
 /// Encode one audio track.
@@ -263,8 +297,8 @@ pub enum Output {
     Stills(StillsWritten),
     /// Of [`Task::Verify`].
     Verified(Verified),
-    /// Of [`Task::TryEncoders`].
-    Encoders(Vec<EncoderTrial>),
+    /// Of [`Task::TryEncoder`]: what was done, in words.
+    Tried(String),
 }
 
 /// A segment on disk. The seam between media and playlists: playlist code needs nothing else.
@@ -362,15 +396,4 @@ pub struct Verified {
     pub end_s: f64,
     /// Plain sentences, one per rule that is broken: empty is good.
     pub faults: Vec<String>,
-}
-
-/// One encoder, tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EncoderTrial {
-    /// libav encoder name.
-    pub name: String,
-    /// True where it encoded 1080p frames.
-    pub works: bool,
-    /// Why not, or how it was shown to work.
-    pub reason: String,
 }

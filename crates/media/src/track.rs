@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::child::Reporter;
 use crate::cmaf::{self, Sample};
+use crate::encoder::{AccessUnit, DecoderConfig, Encoder};
 use crate::error::{MediaError, Result};
-use crate::h264::{AccessUnit, Encoder};
 use crate::lead::FrameKind;
 use crate::task::{Cadence, ChunkTask, IFrame, SegmentSpan, SegmentWritten, TrackWritten};
 
@@ -70,8 +70,7 @@ impl Track {
         encoder: Encoder,
         shape: Shape,
     ) -> Result<Track> {
-        let sets = (&encoder.sps[..], &encoder.pps[..]);
-        let segments = Segments::open(layout, name, size, sets, encoder.reorder_frames, shape)?;
+        let segments = Segments::open(layout, name, size, &encoder.config, encoder.reorder_frames, shape)?;
         Ok(Track { encoder, segments })
     }
 
@@ -112,18 +111,17 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Opens a rendition with these parameter sets (sequence, picture) and writes its initialisation section where the
-    /// chunk is its first.
+    /// Opens a rendition of this configuration and writes its initialisation section where the chunk is its first.
     pub fn open(
         layout: &Arc<Layout>,
         name: String,
         size: (u32, u32),
-        (sps, pps): (&[u8], &[u8]),
+        config: &DecoderConfig,
         reorder_frames: u32,
         shape: Shape,
     ) -> Result<Segments> {
         let delay = layout.frame_ticks(u64::from(reorder_frames));
-        let init = cmaf::video_init(size, layout.ticks.0, delay, sps, pps)?;
+        let init = cmaf::video_init(size, layout.ticks.0, delay, config)?;
         let folder = layout.out.join(&name);
         std::fs::create_dir_all(&folder).map_err(|e| MediaError::io("rendition folder", &e))?;
         // Every chunk of a rendition gives this same section; the parent compares the hashes.
@@ -131,7 +129,7 @@ impl Segments {
             write(&folder.join("init.mp4"), &init)?;
         }
         let written = TrackWritten {
-            codecs: cmaf::avc_codecs(sps),
+            codecs: config.codecs(),
             init_sha256: hex::encode(Sha256::digest(&init)),
             init_bytes: init.len() as u64,
             track: name,
@@ -204,7 +202,13 @@ impl Segments {
         for ((unit, at), end) in units.iter().zip(frames).zip(ends) {
             let duration = frame_ticks(end - at);
             let ahead = unit.pts + i64::from(self.reorder_frames) - (at - start) as i64;
-            let ahead = u64::try_from(ahead).map_err(|_| broken("a frame is decoded after it is shown"))?;
+            let ahead = u64::try_from(ahead).map_err(|_| {
+                broken(&format!(
+                    "frame {} is decoded in place of frame {}, after it is shown",
+                    unit.pts,
+                    at - start
+                ))
+            })?;
             samples.push(Sample {
                 size: unit.data.len() as u32,
                 duration: duration as u32,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use ffmpeg_next as ffmpeg;
 
+use crate::encoder::Coding;
 use crate::error::{MediaError, Result};
-use crate::h264::starts_with_idr;
 use crate::input::open_own;
 use crate::task::{Verified, VerifyTask};
 
@@ -30,6 +30,7 @@ pub fn run(task: &VerifyTask) -> Result<Verified> {
     if input.nb_streams() != 1 {
         verified.faults.push(format!("has {} tracks, not one", input.nb_streams()));
     }
+    let coding = input.stream(0).and_then(|s| Coding::of(s.parameters().id()));
     let base = input.stream(0).map_or(0.0, |s| f64::from(s.time_base()));
     let mut last_dts = i64::MIN;
     let mut segment = 0;
@@ -58,7 +59,8 @@ pub fn run(task: &VerifyTask) -> Result<Verified> {
                 verified.faults.push(format!("segment {} has no sample", segment + 1));
             }
             segment = in_segment;
-            if task.video && !starts_with_idr(packet.data().unwrap_or_default()) {
+            let begins = |c: Coding| c.starts_with_idr(packet.data().unwrap_or_default());
+            if task.video && !coding.is_some_and(begins) {
                 verified.faults.push(format!("segment {segment} does not begin with an IDR frame"));
             }
         }

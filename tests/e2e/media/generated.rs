@@ -110,13 +110,13 @@ pub fn open_gop() -> Clip {
 /// Makes the clip, transcodes it, checks everything, and gives the rungs.
 fn judge(clip: &Clip) -> Vec<Rendition> {
     let folder = tempfile::tempdir().expect("folder");
-    judge_in(clip, folder.path()).1.videos()
+    judge_in(clip, folder.path(), &[]).1.videos()
 }
 
-/// The same in a folder that stays: gives the source and the tree.
-pub fn judge_in(clip: &Clip, folder: &Path) -> (PathBuf, Tree) {
+/// The same in a folder that stays, with more arguments for the transcode: gives the source and the tree.
+pub fn judge_in(clip: &Clip, folder: &Path, more: &[&str]) -> (PathBuf, Tree) {
     let source = clip.make(folder);
-    let tree = transcode(&source, &folder.join("out"), &[]);
+    let tree = transcode(&source, &folder.join("out"), more);
     check(&tree, &expected(clip));
     every_picture_has_its_place(clip, &tree);
     every_picture_is_like_its_source(clip, &source, &tree);

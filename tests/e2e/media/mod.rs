@@ -3,6 +3,7 @@
 mod audio;
 mod determinism;
 mod documents;
+mod families;
 mod generated;
 mod passthrough;
 mod real;

@@ -138,7 +138,7 @@ fn a_hole_in_time_is_refused_with_the_reason() {
 /// Judges the clip, whose own pictures are the top rung.
 fn passed(clip: &Clip) -> Passed {
     let folder = tempfile::tempdir().expect("folder");
-    let (source, tree) = judge_in(clip, folder.path());
+    let (source, tree) = judge_in(clip, folder.path(), &[]);
     assert_eq!(reasons(&tree, "no passthrough"), [""; 0]);
     assert_eq!(reasons(&tree, "passthrough").len(), 1);
     let rungs = tree.videos();

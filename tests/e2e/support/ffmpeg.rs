@@ -139,3 +139,12 @@ pub fn samples(path: &Path) -> Vec<f32> {
     let bytes = ffmpeg(&["-i", path, "-ac", "1", "-ar", "48000", "-f", "f32le", "-"]);
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
+
+/// True where the first packet of a file is one that decoding can begin with, as ffprobe's demuxer sees it.
+pub fn begins_with_key(bytes: &[u8]) -> bool {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("part.mp4");
+    std::fs::write(&path, bytes).expect("a file");
+    let found = probe(&path, &["-show_entries", "packet=flags"]);
+    found["packets"][0]["flags"].as_str().is_some_and(|flags| flags.starts_with('K'))
+}

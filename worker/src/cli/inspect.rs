@@ -3,16 +3,13 @@
 use std::path::Path;
 
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{Output, Task};
 
 use crate::child::Children;
 use crate::config::{Work, limits};
 use crate::error::JobError;
+use crate::family::{self, Choice};
 use crate::job;
-use crate::plan::{self, Preset};
-
-/// Hardware first, as they would be chosen.
-const CANDIDATES: [&str; 4] = ["h264_nvenc", "h264_vaapi", "h264_qsv", "libx264"];
+use crate::plan::{Family, Preset};
 
 pub async fn probe(input: &Path, json: bool) -> anyhow::Result<()> {
     let source = source(input).await?;
@@ -55,9 +52,31 @@ pub async fn probe(input: &Path, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub async fn plan(input: &Path, preset: &str, json: bool) -> anyhow::Result<()> {
-    let preset = Preset::load(preset)?;
-    let plan = plan::plan(&source(input).await?, &preset);
+/// What a command line asks for.
+pub struct Asked {
+    /// Preset name or file.
+    pub preset: String,
+    /// Encoder family, if one is named.
+    pub family: Option<String>,
+}
+
+impl Asked {
+    /// The preset, and the family that works here.
+    pub async fn resolve(&self) -> anyhow::Result<(Preset, Choice)> {
+        let preset = Preset::load(&self.preset)?;
+        let devices = match &self.family {
+            Some(name) => family::only(&preset, name)?,
+            None => family::candidates(&preset, &Work::default().families)?,
+        };
+        let scratch = tempfile::tempdir()?;
+        let choice = family::choose(&preset, &devices, &children(scratch.path())?).await;
+        Ok((preset, choice))
+    }
+}
+
+pub async fn plan(input: &Path, asked: &Asked, json: bool) -> anyhow::Result<()> {
+    let (preset, choice) = asked.resolve().await?;
+    let plan = choice.plan(&source(input).await?, &preset);
     if json {
         println!("{}", serde_json::to_string(&plan)?);
     } else {
@@ -68,18 +87,19 @@ pub async fn plan(input: &Path, preset: &str, json: bool) -> anyhow::Result<()> 
 
 pub async fn encoders(json: bool) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
-    let task = Task::TryEncoders(CANDIDATES.map(str::to_owned).to_vec());
     let children = children(scratch.path())?;
-    let Output::Encoders(trials) = children.run("encoders", &task, None, |_| {}).await?.output else {
-        anyhow::bail!("the media child gave an unexpected answer");
-    };
+    let mut trials = Vec::new();
+    for family in Family::all() {
+        trials.push(family::attempt(family, &children).await);
+    }
     if json {
         println!("{}", serde_json::to_string(&trials)?);
         return Ok(());
     }
     for trial in trials {
         println!(
-            "{:12} {:14} {}",
+            "{:8} {:12} {:14} {}",
+            trial.family,
             trial.name,
             if trial.works { "works" } else { "does not work" },
             trial.reason

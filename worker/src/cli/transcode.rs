@@ -9,53 +9,52 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::inspect::{children, readable};
+use super::inspect::{Asked, children, readable};
 use crate::config::{Work, limits};
 use crate::error::JobError;
+use crate::family::Choice;
 use crate::job::status::Status;
 use crate::job::{Job, Ledger, Proven, preview};
-use crate::plan::{FAMILY, Preset};
+use crate::plan::Preset;
+
+const CLEAR_TRIES: u32 = 10;
+const CLEAR_PAUSE: Duration = Duration::from_millis(200);
 
 pub async fn run(
     input: &Path,
     out_dir: &Path,
-    preset: &str,
+    asked: &Asked,
     jobs: Option<usize>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let preset = Preset::load(preset)?;
     readable(input)?;
+    let (preset, choice) = asked.resolve().await?;
     // Children work in a folder of their own, where a relative path would lead elsewhere.
     let out_dir = &std::path::absolute(out_dir).map_err(|e| JobError::io("output folder", &e))?;
-    let work = work_folder(input, out_dir, &preset)?;
-    std::fs::create_dir_all(&work).map_err(|e| JobError::io("output folder", &e))?;
+    let work = work_folder(input, out_dir, &preset, &choice)?;
     let job = Job {
         input: input.to_owned(),
         tree: out_dir.to_owned(),
         ledger: Ledger::Folder(work.clone()),
+        children: children(&work)?,
         preset,
+        choice,
+        device_sessions: Work::default().device_sessions,
         limits: limits(),
         slots: jobs.unwrap_or_else(|| Work::default().slots()),
-        children: children(&work)?,
         upload: None,
         fallback_title: crate::title::from_key(&input.to_string_lossy()),
     };
     let (sender, receiver) = watch::channel(Status::at("probe", 0.0));
-    let cancel = CancellationToken::new();
-    let (outcome, ()) = tokio::join!(
+    let (ended, ()) = tokio::join!(
         async {
-            let outcome = tokio::select! {
-                outcome = job.run(&sender, &cancel) => outcome,
-                () = super::stop_signal() => {
-                    let message = "Interrupted. The same command goes on where this one ended.";
-                    Err(JobError::new(ErrorKind::Cancelled, message))
-                }
-            };
+            let ended = to_the_end(job, work, &sender).await;
             drop(sender);
-            outcome
+            ended
         },
         show(receiver, out_dir, json),
     );
+    let (outcome, work) = ended;
     // What was interrupted goes on from where it is, its preview too. Otherwise the episode is there, or will not be.
     let interrupted = matches!(&outcome, Err(e) if e.kind == ErrorKind::Cancelled);
     let removed = if interrupted { Ok(()) } else { preview::remove(out_dir).await };
@@ -65,9 +64,65 @@ pub async fn run(
     say_done(&proven, out_dir, json)
 }
 
-/// Where commits are kept until the tree is complete: named for the very content and preset, so that an interrupted
-/// run of another source is never taken for one of this.
-fn work_folder(input: &Path, out_dir: &Path, preset: &Preset) -> Result<PathBuf, JobError> {
+/// Runs the job; on the processor from its start, where a device failed in the middle. Gives the last work folder.
+async fn to_the_end(
+    mut job: Job,
+    mut work: PathBuf,
+    sender: &watch::Sender<Status>,
+) -> (Result<Proven, JobError>, PathBuf) {
+    let cancel = CancellationToken::new();
+    loop {
+        if let Err(e) = std::fs::create_dir_all(&work) {
+            return (Err(JobError::io("output folder", &e)), work);
+        }
+        let outcome = tokio::select! {
+            outcome = job.run(sender, &cancel) => outcome,
+            () = super::stop_signal() => {
+                let message = "Interrupted. The same command goes on where this one ended.";
+                Err(JobError::new(ErrorKind::Cancelled, message))
+            }
+        };
+        let Some(next) = outcome.as_ref().err().and_then(|e| job.choice.after(e, &job.preset)) else {
+            return (outcome, work);
+        };
+        eprintln!("{}", next.left().unwrap_or_default());
+        let anew = clear(&job.tree, &work)
+            .await
+            .and_then(|()| work_folder(&job.input, &job.tree, &job.preset, &next))
+            .and_then(|work| Ok((children(&work)?, work)));
+        match anew {
+            Ok((children, folder)) => {
+                (job.children, job.ledger) = (children, Ledger::Folder(folder.clone()));
+                (job.choice, work) = (next, folder);
+            }
+            Err(e) => return (Err(e), work),
+        }
+    }
+}
+
+/// Takes away what a device left: a rendition is never mixed from two families. Children that were ended with the job
+/// may still write for a moment, so it waits for that, and tries again.
+async fn clear(out_dir: &Path, work: &Path) -> Result<(), JobError> {
+    let made = ["video", "trick", "audio", "thumbs", "poster", "preview"].map(|name| out_dir.join(name));
+    let mut outcome = Ok(());
+    for _ in 0..CLEAR_TRIES {
+        tokio::time::sleep(CLEAR_PAUSE).await;
+        outcome = made.iter().map(PathBuf::as_path).chain([work]).try_for_each(|folder| {
+            match std::fs::remove_dir_all(folder) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(JobError::io("output folder", &e)),
+                _ => Ok(()),
+            }
+        });
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Where commits are kept until the tree is complete: named for the very content, preset and family, so that an
+/// interrupted run of another source is never taken for one of this.
+fn work_folder(input: &Path, out_dir: &Path, preset: &Preset, choice: &Choice) -> Result<PathBuf, JobError> {
     let file = std::fs::metadata(input).map_err(|e| JobError::io("input", &e))?;
     let modified = file.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
     let source = SourceRef {
@@ -77,7 +132,7 @@ fn work_folder(input: &Path, out_dir: &Path, preset: &Preset) -> Result<PathBuf,
         version_id: None,
         sequencer: None,
     };
-    let version = Version::derive(&source, &preset.to_json(), FAMILY);
+    let version = Version::derive(&source, &preset.to_json(), &choice.family.identity());
     let work = out_dir.join(format!(".{version}"));
     let is_empty = std::fs::read_dir(out_dir).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty && !work.exists() {

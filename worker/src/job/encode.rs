@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use flodrama_media::SourceInfo;
+use flodrama_media::fault::Fault;
 use tokio::task::JoinSet;
 
 use super::Job;
 use super::ledger::Commit;
 use super::preview::Preview;
+use super::sessions::{Again, Sessions};
 use super::status::{Encoding, Sender};
 use crate::child::Heard;
 use crate::error::{JobError, Result};
+use crate::family;
 use crate::plan::Plan;
 use crate::plan::tasks::NamedTask;
 
@@ -21,7 +25,26 @@ const BESIDE: usize = 8;
 /// Tasks that wait, and how many of them may run.
 struct Lane {
     waiting: VecDeque<NamedTask>,
-    free: usize,
+    running: usize,
+    most: usize,
+}
+
+impl Lane {
+    fn new(waiting: VecDeque<NamedTask>, most: usize) -> Lane {
+        Lane { waiting, running: 0, most }
+    }
+}
+
+/// Lanes: sound, what fills the cores, what a device does.
+const DEVICE: usize = 2;
+
+/// A task that came to an end.
+struct Ended {
+    lane: usize,
+    task: NamedTask,
+    /// The cap on open encoders that it was started under.
+    cap: u32,
+    outcome: Result<Commit>,
 }
 
 /// Runs every task of the plan that is not committed yet: `slots` at a time, and sound beside them.
@@ -47,7 +70,7 @@ pub async fn encode(
     let encoding = Arc::new(Mutex::new(encoding));
     let (outcome, ()) = tokio::join!(
         async {
-            let outcome = run(job, open, &preview, &encoding).await;
+            let outcome = run(job, open, plan.encoders(), &preview, &encoding).await;
             preview.end(outcome.is_ok());
             outcome
         },
@@ -68,35 +91,64 @@ pub async fn encode(
 async fn run(
     job: &Job,
     open: Vec<NamedTask>,
+    encoders: u32,
     preview: &Preview,
     encoding: &Arc<Mutex<Encoding>>,
 ) -> Result<BTreeMap<String, Commit>> {
-    let (beside, filling): (VecDeque<_>, VecDeque<_>) = open.into_iter().partition(NamedTask::is_beside);
-    let mut lanes = [Lane { waiting: beside, free: BESIDE }, Lane { waiting: filling, free: job.slots }];
+    let (beside, others): (VecDeque<_>, VecDeque<_>) = open.into_iter().partition(NamedTask::is_beside);
+    let (device, filling): (VecDeque<_>, VecDeque<_>) = others.into_iter().partition(NamedTask::is_on_device);
+    let mut sessions = Sessions::new(job.device_sessions, encoders);
+    let mut lanes = [
+        Lane::new(beside, BESIDE),
+        Lane::new(filling, job.slots),
+        // A chunk on a device needs a core for the rest: demuxing, muxing, what the device does not decode.
+        Lane::new(device, sessions.chunks().min(job.slots)),
+    ];
+    let mut pause = Duration::ZERO;
     let mut commits = BTreeMap::new();
     let mut running = JoinSet::new();
     loop {
-        for (lane, Lane { waiting, free }) in lanes.iter_mut().enumerate() {
-            while *free > 0
-                && let Some(mut task) = waiting.pop_front()
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            while lane.running < lane.most
+                && let Some(mut task) = lane.waiting.pop_front()
             {
-                *free -= 1;
+                lane.running += 1;
                 // Cores are about to fall idle: the last chunks spread their rungs over them.
-                if waiting.len() < job.slots {
+                if lane.waiting.len() < job.slots {
                     task.spread(job.slots);
                 }
                 let (job, preview, encoding) = (job.clone(), preview.clone(), Arc::clone(encoding));
+                let (cap, task) = (sessions.cap(), task.limited_to(sessions.each()));
+                let pause = std::mem::take(&mut pause);
                 running.spawn(async move {
-                    let commit = one(&job, &task, &preview, &encoding).await?;
-                    Ok::<_, JobError>((lane, task.name, commit))
+                    tokio::time::sleep(pause).await;
+                    let outcome = one(&job, &task, &preview, &encoding).await;
+                    Ended { lane: number, task, cap, outcome }
                 });
             }
         }
         // Dropping the set on an error ends the other children.
-        let Some(finished) = running.join_next().await else { return Ok(commits) };
-        let (lane, name, commit) = finished.map_err(|e| JobError::internal("task", e))??;
-        lanes[lane].free += 1;
-        commits.insert(name, commit);
+        let Some(ended) = running.join_next().await else { return Ok(commits) };
+        let Ended { lane, task, cap, outcome } = ended.map_err(|e| JobError::internal("task", e))?;
+        lanes[lane].running -= 1;
+        match outcome {
+            Ok(commit) => drop(commits.insert(task.name, commit)),
+            Err(e) if e.fault == Some(Fault::SessionLimit) => match sessions.refused(cap) {
+                Again::After(wait) => {
+                    tracing::warn!(
+                        task = task.name,
+                        cap = sessions.cap(),
+                        detail = e.detail,
+                        "device is full"
+                    );
+                    pause = wait;
+                    lanes[DEVICE].most = sessions.chunks().min(job.slots);
+                    lanes[DEVICE].waiting.push_front(task);
+                }
+                Again::GiveUp => return Err(e),
+            },
+            Err(e) => return Err(e),
+        }
     }
 }
 
@@ -111,7 +163,11 @@ async fn one(job: &Job, task: &NamedTask, preview: &Preview, encoding: &Mutex<En
         }
         preview.hear(heard);
     };
-    let finished = job.children.run(&task.name, &task.task, Some(&job.input), heard).await?;
+    let finished = job.children.run(&task.name, &task.task, Some(&job.input), heard).await;
+    let finished = finished.map_err(|e| match task.is_on_device() {
+        true => JobError { fault: family::blame(&e), ..e },
+        false => e,
+    })?;
     let commit = Commit::of(finished)?;
     job.ledger.commit(&task.name, &commit, &job.tree, |path| preview.has_stored(path)).await?;
     preview.committed(&commit);

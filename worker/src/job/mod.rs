@@ -6,6 +6,7 @@ mod package;
 pub mod preview;
 mod proof;
 mod report;
+mod sessions;
 pub mod status;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use flodrama_asset::document::AssetDocument;
 use flodrama_asset::{ErrorKind, PublishedFile, SourceRef};
 use flodrama_media::SourceInfo;
+use flodrama_media::fault::Fault;
 use flodrama_media::task::{Limits, Output, Task};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +24,8 @@ use status::{Sender, enter};
 
 use crate::child::Children;
 use crate::error::{JobError, Result};
-use crate::plan::{Plan, Preset, plan};
+use crate::family::Choice;
+use crate::plan::{Plan, Preset};
 
 /// Everything that a job needs.
 #[derive(Clone, Debug)]
@@ -35,6 +38,10 @@ pub struct Job {
     pub ledger: Ledger,
     /// The preset.
     pub preset: Preset,
+    /// The encoder family.
+    pub choice: Choice,
+    /// Encoders open on a device at a time, at most.
+    pub device_sessions: u32,
     /// What a source may be at most.
     pub limits: Limits,
     /// Children at a time.
@@ -75,14 +82,18 @@ impl Job {
         tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
         enter(status, "probe", 3.0);
         let source = probe(&self.children, &self.input, &self.limits).await?;
-        let plan = plan(&source, &self.preset);
+        let plan = self.choice.plan(&source, &self.preset);
         let commits = encode::encode(self, &source, &plan, status).await?;
 
         enter(status, "package", 92.0);
         for commit in commits.values() {
             self.ledger.restore(commit, &self.tree).await?;
         }
-        let renditions = package::Renditions::join(&plan, &commits)?;
+        let renditions = package::Renditions::join(&plan, &commits).map_err(|e| match plan.device {
+            // Chunks of a device that do not fit together are its fault: the processor's always do.
+            Some(_) => JobError { fault: Some(Fault::Unsupported), ..e },
+            None => e,
+        })?;
         let title = source.title.as_deref().unwrap_or(&self.fallback_title);
         let package = package::package(&plan, &renditions, title)?;
 

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn rates_are_of_the_rungs_alone_and_outlive_the_stage() {
-        let plan = plan(&source(1000), &Preset::load(preset::DEFAULT).expect("shipped"));
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        let plan = plan(&source(1000), &preset, preset.family());
         let (sender, receiver) = watch::channel(Status::at("probe", 3.0));
         let mut encoding = Encoding::new(sender.clone(), &plan, 0);
         let top = plan.rungs[0].height;

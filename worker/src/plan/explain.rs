@@ -32,14 +32,16 @@ impl fmt::Display for Plan {
                 )?;
                 continue;
             }
+            let quality = ["crf", "cq", "global_quality"];
+            let quality = quality.iter().find(|key| rung.options.contains_key(**key)).unwrap_or(&"crf");
             writeln!(
                 f,
-                "  video/{}p   {}×{}  {} crf {} up to {}b/s",
+                "  video/{}p   {}×{}  {} {quality} {} up to {}b/s",
                 rung.height,
                 rung.width,
                 rung.height,
                 rung.encoder,
-                option("crf"),
+                option(quality),
                 option("maxrate"),
             )?;
         }

@@ -6,8 +6,6 @@ use crate::plan::preset::RungPreset;
 const WORTH_IT: f64 = 0.8;
 /// The size of the second rung of a source that is smaller than the smallest box.
 const SMALLER: f64 = 2.0 / 3.0;
-/// H.264 codes blocks of 16 pixels; anything smaller is no picture.
-const LEAST: u32 = 16;
 
 /// A rung with its picture size.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,14 +20,15 @@ pub struct Rung {
     pub why: String,
 }
 
-/// The rungs for a picture of `display` pixels (square ones), largest first; and why others were dropped.
-pub fn ladder(display: (u32, u32), boxes: &[RungPreset]) -> (Vec<Rung>, Vec<String>) {
+/// The rungs for a picture of `display` pixels (square ones), largest first; and why others were dropped. `least` is the
+/// smallest side that the encoder takes.
+pub fn ladder(display: (u32, u32), boxes: &[RungPreset], least: u32) -> (Vec<Rung>, Vec<String>) {
     let mut rungs: Vec<Rung> = Vec::new();
     let mut dropped = Vec::new();
     for settings in boxes {
         let name = format!("{}×{}", settings.width, settings.height);
-        let (width, height) = fit(display, settings);
-        let why = if (width, height) == native(display) {
+        let (width, height) = fit(display, settings, least);
+        let why = if (width, height) == native(display, least) {
             format!("the source's own size, within {name}")
         } else {
             format!("fitted into {name}")
@@ -52,7 +51,7 @@ pub fn ladder(display: (u32, u32), boxes: &[RungPreset]) -> (Vec<Rung>, Vec<Stri
     }
     if let [only] = &rungs[..] {
         // Players need a rate to fall back to (Apple 9.9).
-        let smaller = |n: u32| even(f64::from(n) * SMALLER).max(LEAST);
+        let smaller = |n: u32| even(f64::from(n) * SMALLER).max(least);
         let (width, height) = (smaller(only.width), smaller(only.height));
         if height < only.height {
             let why = "a second rate for a source below the smallest box".to_owned();
@@ -75,21 +74,21 @@ pub fn display_size(stored: (u32, u32), sample_aspect: f64, rotation: u32) -> (u
     if rotation % 180 == 90 { (size.1, size.0) } else { size }
 }
 
-fn fit(display: (u32, u32), settings: &RungPreset) -> (u32, u32) {
+fn fit(display: (u32, u32), settings: &RungPreset, least: u32) -> (u32, u32) {
     let portrait = display.1 > display.0;
     let (bw, bh) =
         if portrait { (settings.height, settings.width) } else { (settings.width, settings.height) };
     let scale = (f64::from(bw) / f64::from(display.0)).min(f64::from(bh) / f64::from(display.1));
     if scale >= 1.0 {
-        return native(display);
+        return native(display, least);
     }
-    let side = |n: u32, limit: u32| even(f64::from(n) * scale).clamp(LEAST, limit);
+    let side = |n: u32, limit: u32| even(f64::from(n) * scale).clamp(least, limit.max(least));
     (side(display.0, bw), side(display.1, bh))
 }
 
 /// The source's own size, cut to even sides: chroma has half the resolution.
-fn native(display: (u32, u32)) -> (u32, u32) {
-    ((display.0 & !1).max(LEAST), (display.1 & !1).max(LEAST))
+fn native(display: (u32, u32), least: u32) -> (u32, u32) {
+    ((display.0 & !1).max(least), (display.1 & !1).max(least))
 }
 
 fn even(n: f64) -> u32 {
@@ -107,7 +106,7 @@ mod tests {
 
     fn sizes(display: (u32, u32)) -> Vec<(u32, u32)> {
         let preset = Preset::load(DEFAULT).expect("shipped");
-        ladder(display, &preset.video.rungs).0.iter().map(|r| (r.width, r.height)).collect()
+        ladder(display, &preset.video.rungs, 16).0.iter().map(|r| (r.width, r.height)).collect()
     }
 
     #[test]
@@ -125,7 +124,7 @@ mod tests {
     #[test]
     fn the_smaller_box_gives_its_rates_to_a_picture_that_it_holds() {
         let preset = Preset::load(DEFAULT).expect("shipped");
-        let (rungs, dropped) = ladder((1280, 720), &preset.video.rungs);
+        let (rungs, dropped) = ladder((1280, 720), &preset.video.rungs, 16);
         assert_eq!(rungs[0].settings.max_kbps, 2800);
         assert_eq!(dropped.len(), 1);
     }
@@ -154,6 +153,15 @@ mod tests {
     #[test]
     fn a_tiny_source_still_has_two_rates() {
         assert_eq!(sizes((176, 144)), [(176, 144), (118, 96)]);
+    }
+
+    #[test]
+    fn no_side_is_smaller_than_the_encoder_takes() {
+        let preset = Preset::load(DEFAULT).expect("shipped");
+        for display in [(1920, 200), (176, 144), (60, 40), (200, 1920)] {
+            let rungs = ladder(display, &preset.video.rungs, 64).0;
+            assert!(rungs.iter().all(|r| r.width >= 64 && r.height >= 64), "{display:?}: {rungs:?}");
+        }
     }
 
     #[test]

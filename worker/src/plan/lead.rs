@@ -72,7 +72,8 @@ mod tests {
     fn planned(size: (u32, u32)) -> Plan {
         let mut source = source(100);
         (source.video.width, source.video.height) = size;
-        plan(&source, &Preset::load(preset::DEFAULT).expect("shipped"))
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        plan(&source, &preset, preset.family())
     }
 
     #[test]

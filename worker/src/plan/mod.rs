@@ -3,6 +3,7 @@
 mod boundaries;
 mod cadence;
 mod explain;
+pub mod family;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod ladder;
@@ -13,12 +14,12 @@ mod picture;
 pub mod preset;
 pub mod tasks;
 
-use std::collections::BTreeMap;
-
-use flodrama_media::task::{COPY, Cadence, CopyTask, Role, RungTask, SegmentSpan, TrickTask};
+use flodrama_media::task::{COPY, Cadence, CopyTask, DeviceKind, RungTask, SegmentSpan, TrickTask};
 use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo};
 use serde::{Deserialize, Serialize};
 
+pub use family::Family;
+use family::Rates;
 pub use preset::{Preset, PresetError};
 
 /// What will be done with one source, and why.
@@ -28,6 +29,9 @@ pub struct Plan {
     pub preset: String,
     /// Encoder family: a rendition is never mixed from two.
     pub family: String,
+    /// The device that it encodes on; none for the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceKind>,
     /// Stream index of the video track.
     pub video_stream: usize,
     /// Source time to output frames.
@@ -115,11 +119,8 @@ pub struct StillsPlan {
     pub poster_widths: Vec<u32>,
 }
 
-/// The encoder family that plans are made for. Hardware families come behind the same plan.
-pub const FAMILY: &str = "x264";
-
-/// Plans the work for a source. Pure: the same values always give the same plan.
-pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
+/// Plans the work for a source with encoders of a family. Pure: the same values always give the same plan.
+pub fn plan(source: &SourceInfo, preset: &Preset, family: &Family) -> Plan {
     let video = &source.video;
     let mut reasons: Vec<(String, String)> = Vec::new();
     let (rate, why) = cadence::frame_rate(video, preset.video.max_frame_rate);
@@ -147,7 +148,7 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
         reasons.push(("interlacing".into(), why));
     }
     let (orientation, colour) = picture::orient_and_colour(video, &mut reasons);
-    let (rungs, dropped) = ladder::ladder(display, &preset.video.rungs);
+    let (rungs, dropped) = ladder::ladder(display, &preset.video.rungs, family.least_side);
     reasons.extend(
         rungs.iter().map(|r| (format!("rung {}p", r.height), format!("{}×{}: {}", r.width, r.height, r.why))),
     );
@@ -175,14 +176,20 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
         .iter()
         .map(|r| {
             let rates = (r.settings.crf, r.settings.max_kbps, r.settings.buffer_kbit);
-            let mut rung = encoder(preset, (r.width, r.height), rates, gop_frames, &colour);
-            rung.options.extend(r.settings.options.clone());
+            let mut rung = encoder(preset, family, (r.width, r.height), rates, gop_frames, &colour);
+            if family.device.is_none() {
+                rung.options.extend(r.settings.options.clone());
+            }
             rung
         })
         .collect();
     let encoded = &mut rungs[usize::from(copy.is_some())..];
-    reasons.push(("analysis".into(), lead::share(&preset.video, encoded, rate)));
-    let trick = trick(preset, encoded, second, &colour);
+    let analysis = match family.device {
+        None => lead::share(&preset.video, encoded, rate),
+        Some(_) => "each rung for itself: a device's encoders share none".to_owned(),
+    };
+    reasons.push(("analysis".into(), analysis));
+    let trick = trick(preset, family, encoded, second, &colour);
     let largest = (encoded[0].width, encoded[0].height);
     for track in &source.subtitles {
         let language = language::parse(track.language.as_deref()).bcp47;
@@ -197,7 +204,8 @@ pub fn plan(source: &SourceInfo, preset: &Preset) -> Plan {
     let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
     Plan {
         preset: preset.name.clone(),
-        family: FAMILY.to_owned(),
+        family: family.name.clone(),
+        device: family.device,
         video_stream: video.stream,
         prepare: picture::prepare(video, &orientation, largest),
         orientation,
@@ -237,32 +245,21 @@ fn origin(source: &SourceInfo, rate: Ratio, reasons: &mut Vec<(String, String)>)
 
 fn encoder(
     preset: &Preset,
+    family: &Family,
     size: (u32, u32),
     (crf, max_kbps, buffer_kbit): (f64, u32, u32),
     gop_frames: u64,
     colour: &picture::OutputColour,
 ) -> RungTask {
-    let mut options: BTreeMap<String, String> = preset.video.options.clone();
-    let mut set = |key: &str, value: String| options.insert(key.to_owned(), value);
-    set("crf", crf.to_string());
-    set("maxrate", format!("{max_kbps}k"));
-    set("bufsize", format!("{buffer_kbit}k"));
-    // IDR frames exactly where the plan puts them, and nowhere else.
-    set("g", gop_frames.to_string());
-    set("keyint_min", gop_frames.to_string());
-    set("sc_threshold", "0".into());
-    set("forced-idr", "1".into());
-    set("color_primaries", colour.primaries.into());
-    set("color_trc", colour.transfer.into());
-    set("colorspace", colour.matrix.into());
-    set("color_range", "tv".into());
-    RungTask {
-        width: size.0,
-        height: size.1,
-        encoder: preset.video.encoder.clone(),
-        options,
-        role: Role::Alone,
-    }
+    // Only of the I-frame rendition is every frame a GOP.
+    let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames };
+    let mut rung = family.encoder(preset, size, rates, gop_frames == 1);
+    let mut set = |key: &str, value: &str| rung.options.insert(key.to_owned(), value.to_owned());
+    set("color_primaries", colour.primaries);
+    set("color_trc", colour.transfer);
+    set("colorspace", colour.matrix);
+    set("color_range", "tv");
+    rung
 }
 
 /// The rungs as the report names them: one that is copied has no encoder, and the caps that it was found to keep.
@@ -274,15 +271,18 @@ fn with_copy(mut rungs: Vec<RungTask>, copy: &Option<CopyTask>) -> Vec<RungTask>
     rungs
 }
 
-fn trick(preset: &Preset, rungs: &[RungTask], second: u64, colour: &picture::OutputColour) -> TrickTask {
+fn trick(
+    preset: &Preset,
+    family: &Family,
+    rungs: &[RungTask],
+    second: u64,
+    colour: &picture::OutputColour,
+) -> TrickTask {
     let settings = &preset.trick;
     let fits = |r: &&RungTask| r.width.min(r.height) <= settings.max_height;
     let rung = rungs.iter().find(fits).or(rungs.last()).expect("a ladder has at least one rung");
     let rates = (settings.crf, settings.max_kbps, settings.buffer_kbit);
-    let mut rung = encoder(preset, (rung.width, rung.height), rates, 1, colour);
-    // Each frame stands alone; there is nothing to look ahead to.
-    rung.options.insert("bf".into(), "0".into());
-    rung.options.insert("rc-lookahead".into(), "0".into());
+    let rung = encoder(preset, family, (rung.width, rung.height), rates, 1, colour);
     TrickTask { rung, every_frames: second * u64::from(settings.every_s) }
 }
 
@@ -379,7 +379,8 @@ mod tests {
     use fixtures::{audio, source};
 
     fn planned(source: &SourceInfo) -> Plan {
-        plan(source, &Preset::load(preset::DEFAULT).expect("shipped"))
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        plan(source, &preset, preset.family())
     }
 
     fn why<'a>(plan: &'a Plan, what: &str) -> Vec<&'a str> {

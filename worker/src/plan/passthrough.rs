@@ -244,7 +244,8 @@ mod tests {
     }
 
     fn planned(source: &SourceInfo) -> Plan {
-        plan(source, &Preset::load(preset::DEFAULT).expect("shipped"))
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        plan(source, &preset, preset.family())
     }
 
     fn refusals(source: &SourceInfo) -> Vec<String> {
@@ -307,7 +308,7 @@ mod tests {
     fn a_preset_may_not_ask_for_it() {
         let mut preset = Preset::load(preset::DEFAULT).expect("shipped");
         preset.video.passthrough = false;
-        let plan = plan(&conforming(), &preset);
+        let plan = plan(&conforming(), &preset, preset.family());
         assert_eq!(plan.copy, None);
         assert!(plan.reasons.contains(&("no passthrough".into(), "the preset does not ask for it".into())));
     }

@@ -6,8 +6,14 @@ use std::path::Path;
 use flodrama_asset::document::EarlyPlay;
 use serde::{Deserialize, Serialize};
 
+use super::family::Family;
+
 /// The presets that ship with the worker, by name.
-const SHIPPED: [(&str, &str); 1] = [("web-h264", include_str!("../../../presets/web-h264.toml"))];
+const SHIPPED: [(&str, &str); 3] = [
+    ("web-h264", include_str!("../../../presets/web-h264.toml")),
+    ("web-hevc", include_str!("../../../presets/web-hevc.toml")),
+    ("web-av1", include_str!("../../../presets/web-av1.toml")),
+];
 
 /// The preset that is used where none is named.
 pub const DEFAULT: &str = "web-h264";
@@ -167,6 +173,9 @@ impl Preset {
         let preset: Preset = toml::from_str(text).map_err(|e| PresetError::Parse(name.to_owned(), e))?;
         let invalid = |why| Err(PresetError::Invalid(name.to_owned(), why));
         let video = &preset.video;
+        if Family::of_encoder(&video.encoder).is_none() {
+            return invalid("video.encoder is none of a family: libx264, libx265 or libsvtav1");
+        }
         if video.rungs.is_empty() {
             return invalid("video.rungs is empty");
         }
@@ -201,6 +210,11 @@ impl Preset {
             return invalid("stills.poster_widths must be ascending and not empty");
         }
         Ok(preset)
+    }
+
+    /// The family of the preset's own encoder: what encodes where no device does.
+    pub fn family(&self) -> &'static Family {
+        Family::of_encoder(&self.video.encoder).expect("looked up when the preset was read")
     }
 
     /// The resolved preset as JSON: part of what a version is derived from.
@@ -247,6 +261,7 @@ mod tests {
             ("every_s = 1", "every_s = 0"),
             ("width = 1920", "width = 100"),
             ("channels = 2", "channels = 6"),
+            ("encoder = \"libx264\"", "encoder = \"h264_nvenc\""),
         ];
         for (from, to) in broken {
             let text = SHIPPED[0].1.replace(from, to);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{AudioTask, ChunkTask, Limits, StillsTask, Task};
+use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
 
 use super::Plan;
 
@@ -36,6 +36,21 @@ impl NamedTask {
         if let Task::Chunk(chunk) = &mut self.task {
             chunk.threads = threads.min(chunk.rungs.len()) as u32;
         }
+    }
+
+    /// True where a device does the work, and a core is not filled.
+    pub fn is_on_device(&self) -> bool {
+        matches!(&self.task, Task::Chunk(chunk) if chunk.device.is_some())
+    }
+
+    /// With at most so many encoders open at a time.
+    pub fn limited_to(mut self, sessions: u32) -> NamedTask {
+        if let Task::Chunk(chunk) = &mut self.task
+            && let Some(device) = &mut chunk.device
+        {
+            device.sessions = sessions;
+        }
+        self
     }
 }
 
@@ -104,6 +119,7 @@ impl Plan {
                     copy: self.copy.clone(),
                     rungs: self.rungs[usize::from(self.copy.is_some())..].to_vec(),
                     trick: Some(self.trick.clone()),
+                    device: self.device.map(|kind| DeviceTask { kind, sessions: self.encoders() }),
                 }),
             }
         });
@@ -115,6 +131,11 @@ impl Plan {
         let names = std::iter::once(TrackFile::Init)
             .chain(self.segments.iter().map(|s| TrackFile::Segment(s.number)));
         names.map(|name| tree.join(PublishedFile::Trick(self.trick.rung.height, name).to_string())).collect()
+    }
+
+    /// Encoders that a chunk has open: one for each rendition that is encoded.
+    pub fn encoders(&self) -> u32 {
+        self.rungs.len() as u32 - u32::from(self.copy.is_some()) + 1
     }
 
     /// Seconds of a full segment, rounded as a target duration is.
@@ -145,7 +166,8 @@ mod tests {
     #[test]
     fn sound_comes_first_and_stills_last() {
         let source = source(25 * 60);
-        let plan = plan(&source, &Preset::load(preset::DEFAULT).expect("shipped"));
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        let plan = plan(&source, &preset, preset.family());
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
         let tasks = plan.tasks(&source, Path::new("tree"), &limits);
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();

@@ -28,7 +28,7 @@ impl Tiles {
     pub fn open(task: &StillsTask) -> Result<Tiles> {
         let files = Joined::open(&task.trick).map_err(|e| MediaError::io("I-frame rendition", &e))?;
         let input = open_own(files).step("I-frame rendition")?;
-        let decoder = crate::decode::decoder(&input, 0, &task.limits)?;
+        let decoder = crate::decode::decoder(&input, 0, &task.limits, None)?;
         let base = decoder.packet_time_base();
         let scale =
             format!("scale={}:{}:flags=bicubic+accurate_rnd+full_chroma_int", task.tile.0, task.tile.1);
