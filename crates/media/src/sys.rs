@@ -174,6 +174,7 @@ pub fn set_block_offsets(frame: &mut ffmpeg::frame::Video, columns: u32, offsets
 
 /// Writes out what C streams of this process still hold in memory: x264 keeps its statistics in one.
 pub fn flush_streams() {
+    // SAFETY: the C standard's own declaration.
     unsafe extern "C" {
         fn fflush(stream: *mut std::ffi::c_void) -> std::ffi::c_int;
     }
