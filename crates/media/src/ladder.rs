@@ -32,8 +32,19 @@ pub struct Ladder {
 
 struct Leader {
     rung: usize,
+    /// Strength of its adaptive quantisation.
+    aq_strength: f32,
     findings: Findings,
     known: BTreeMap<i64, Finding>,
+}
+
+impl Leader {
+    /// What followers are told: the tree alone.
+    fn orders(&self, finding: Finding, held: &Held) -> Finding {
+        let offsets = finding.offsets.zip(held.leaders.as_ref());
+        let tree = offsets.map(|(o, picture)| o.without_adaptive_quantisation(picture, self.aq_strength));
+        Finding { offsets: tree.map(Arc::new), ..finding }
+    }
 }
 
 /// A frame that waits for the leader's finding.
@@ -105,7 +116,8 @@ impl Ladder {
         }
         let leader = leads.map(|rung| {
             let findings = Findings::new(stats, sizes[rung]);
-            Leader { rung, findings, known: BTreeMap::new() }
+            let strength = task.rungs[rung].options.get("aq-strength").and_then(|v| v.parse().ok());
+            Leader { rung, aq_strength: strength.unwrap_or(1.0), findings, known: BTreeMap::new() }
         });
         let pool = match task.threads {
             0 | 1 => None,
@@ -184,7 +196,7 @@ impl Ladder {
             let finding = match &mut self.leader {
                 None => None,
                 Some(leader) => match leader.known.remove(&held.number) {
-                    Some(finding) => Some(finding),
+                    Some(finding) => Some(leader.orders(finding, &held)),
                     None => {
                         self.held.push_front(held);
                         break;

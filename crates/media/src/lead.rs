@@ -8,13 +8,16 @@
 //!
 //! x264 writes two files while it runs: `<name>.temp`, a line of text for each frame in coding order, and
 //! `<name>.mbtree.temp`, for each frame that others refer to a byte and then one big-endian 8.8 fixed-point offset for
-//! each block of 16×16 pixels, adaptive quantisation included.
+//! each block of 16×16 pixels, adaptive quantisation included. That part is taken out again: it follows each block's own
+//! detail, so every follower's encoder adds it at its own size.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use ffmpeg_next::frame::Video;
 
 use crate::error::{MediaError, Result, Step};
 
@@ -45,6 +48,46 @@ pub struct Offsets {
     pub values: Vec<i16>,
 }
 
+/// What x264's adaptive quantisation (`aq-mode` 1) gives the blocks of a 4:2:0 picture with 8 bits, in quantiser steps:
+/// more for flat blocks, less for busy ones.
+fn adaptive_quantisation(picture: &Video, strength: f32) -> Vec<f32> {
+    // Energies are logarithms to base 2; at NEUTRAL a block departs by nothing.
+    const SCALE: f32 = 1.0397;
+    const NEUTRAL: f32 = 14.427;
+    let (columns, rows) = blocks((picture.width(), picture.height()));
+    let mut steps = Vec::with_capacity((columns * rows) as usize);
+    for row in 0..rows {
+        for column in 0..columns {
+            let energy: u32 = (0..3)
+                .map(|plane| {
+                    let side = if plane == 0 { BLOCK } else { BLOCK / 2 };
+                    variance(picture, plane, (column * side, row * side), side)
+                })
+                .sum();
+            steps.push(strength * SCALE * ((energy.max(1) as f32).log2() - NEUTRAL));
+        }
+    }
+    steps
+}
+
+/// Sum of squares about the mean of a square of a plane; pixels beyond the picture's edge repeat the last ones.
+fn variance(picture: &Video, plane: usize, (x, y): (u32, u32), side: u32) -> u32 {
+    let (data, stride) = (picture.data(plane), picture.stride(plane));
+    let (width, height) = (picture.plane_width(plane) as usize, picture.plane_height(plane) as usize);
+    let (x, side) = (x as usize, side as usize);
+    let within = side.min(width - x);
+    let (mut sum, mut squares) = (0, 0);
+    for line in y as usize..y as usize + side {
+        let from = line.min(height - 1) * stride + x;
+        let pixels = &data[from..from + within];
+        let last = u32::from(pixels[within - 1]);
+        let beyond = (side - within) as u32;
+        sum += pixels.iter().map(|p| u32::from(*p)).sum::<u32>() + beyond * last;
+        squares += pixels.iter().map(|p| u32::from(*p) * u32::from(*p)).sum::<u32>() + beyond * last * last;
+    }
+    squares - (u64::from(sum) * u64::from(sum) / (side * side) as u64) as u32
+}
+
 /// What the leader found out about one frame.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -55,6 +98,13 @@ pub struct Finding {
 }
 
 impl Offsets {
+    /// The same without the adaptive quantisation that `picture`, the leader's, had in them.
+    pub fn without_adaptive_quantisation(&self, picture: &Video, strength: f32) -> Offsets {
+        let own = adaptive_quantisation(picture, strength);
+        let values = self.values.iter().zip(own).map(|(v, own)| v - (own * 256.0).round() as i16).collect();
+        Offsets { values, ..*self }
+    }
+
     /// The same for a picture of another size: the mean over the area that a block covers.
     pub fn resized(&self, size: (u32, u32)) -> Offsets {
         let blocks = blocks(size);

@@ -45,7 +45,7 @@ fn lead<'a>(rung: &mut RungTask, options: impl Iterator<Item = (&'a String, &'a 
 }
 
 /// A follower's quantisers are those that x264 would give it with an MB-tree of its own at the same rate factor: a base
-/// that is the same for all frames, and the tree's offsets, which bring adaptive quantisation with them.
+/// that is the same for all frames, the tree's offsets, and its own adaptive quantisation.
 fn follow(rung: &mut RungTask, rate: Ratio) {
     rung.role = Role::Follows;
     let option = |key: &str| rung.options.get(key).and_then(|v| v.parse::<f64>().ok());
@@ -57,8 +57,6 @@ fn follow(rung: &mut RungTask, rate: Ratio) {
     set("mbtree", "0");
     set("qcomp", "1");
     set("b_qfactor", "1");
-    // Offsets are heeded only where adaptive quantisation is on; it is in the offsets already.
-    set("aq-strength", "0.0001");
     set("b_strategy", "0");
     set("rc-lookahead", "0");
 }

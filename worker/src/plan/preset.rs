@@ -189,6 +189,9 @@ impl Preset {
         if [video.gop_s, video.segment_gops, video.chunk_segments, video.max_frame_rate].contains(&0) {
             return invalid("gop_s, segment_gops, chunk_segments and max_frame_rate start at 1");
         }
+        if video.analysis.is_some() && video.options.get("aq-mode").is_some_and(|mode| mode != "1") {
+            return invalid("video.analysis knows x264's aq-mode 1 alone");
+        }
         if video.analysis.is_some() && video.encoder != "libx264" {
             return invalid("video.analysis needs libx264: it is x264 that notes what it finds");
         }
