@@ -33,9 +33,14 @@ fn line(status: &AssetStatus) -> String {
     let state = serde_json::to_value(status.state)
         .map_or_else(|_| String::new(), |v| v.as_str().unwrap_or("").into());
     let version = status.version.as_ref().map_or("-", |v| v.as_str());
-    format!("{:32} {state:10} {:>5.1} %  {version:18} {}", status.asset, status.percent, remarks(status))
-        .trim_end()
-        .to_owned()
+    format!(
+        "{:32} {state:10} {:>5.1} %  {version:18} {}",
+        status.asset.as_str(),
+        status.percent,
+        remarks(status)
+    )
+    .trim_end()
+    .to_owned()
 }
 
 /// Why it failed or waits; and while it runs: how fast, how long still, what plays already, what each rung costs.

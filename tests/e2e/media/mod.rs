@@ -5,6 +5,7 @@ mod determinism;
 mod documents;
 mod families;
 mod generated;
+mod lead;
 mod passthrough;
 mod real;
 mod stills;

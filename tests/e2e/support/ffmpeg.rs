@@ -122,11 +122,16 @@ pub fn brightness(path: &Path) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// Peak signal to noise ratio of the brightness, in dB, of each picture of `path` against `source`, by their order.
+/// Peak signal to noise ratio of the brightness, in dB, of each picture of `path`, brought to the size of `source`,
+/// against `source`, by their order.
 pub fn likeness_db(path: &Path, source: &Path) -> Vec<f64> {
+    let (width, height) = size(source);
     let [path, source] = [path, source].map(|path| path.to_str().expect("a plain path"));
-    let pairs = "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]psnr=stats_file=-";
-    let stats = ffmpeg(&["-i", path, "-i", source, "-lavfi", pairs, "-r", "25", "-f", "null", "/dev/null"]);
+    let pairs = format!(
+        "[0:v]scale={width}:{height}:flags=bicubic,settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];
+         [a][b]psnr=stats_file=-"
+    );
+    let stats = ffmpeg(&["-i", path, "-i", source, "-lavfi", &pairs, "-r", "25", "-f", "null", "/dev/null"]);
     let stats = String::from_utf8(stats).expect("text");
     // Equal pictures are infinitely alike: "inf" is read as such.
     let db = |line: &str| line.split_once("psnr_y:")?.1.split_whitespace().next()?.parse().ok();
