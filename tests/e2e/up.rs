@@ -171,12 +171,14 @@ fn stop(stack: Stack, signal: Signal) {
     assert!(stopped.status.success(), "{:?}", stopped.status);
     assert!(stopped.took < STOPS_WITHIN, "it took {:?}", stopped.took);
     assert_eq!(process::alive(&children), [0; 0], "children are left");
-    assert!(!scratch_is_used(&stack.data), "sources and trees are left in the scratch folder");
+    let left = scratch_holds(&stack.data);
+    assert!(left.is_empty(), "left in the scratch folder: {left:?}");
 }
 
-/// True where a job left its folder behind.
-fn scratch_is_used(data: &Path) -> bool {
-    std::fs::read_dir(data.join("scratch")).is_ok_and(|mut entries| entries.next().is_some())
+/// What jobs and trials left behind.
+fn scratch_holds(data: &Path) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(data.join("scratch")).into_iter().flatten();
+    entries.map(|entry| entry.expect("an entry").file_name()).collect()
 }
 
 /// Everything in the bucket, by entity tag and time of its last write.

@@ -222,9 +222,12 @@ impl App {
             return choice;
         }
         let devices = family::candidates(&self.preset, &self.config.work.families).unwrap_or_default();
-        let choice = match self.config.work.children(&self.scratch) {
-            Ok(children) => family::choose(&self.preset, &devices, &children).await,
-            Err(_) => Choice::own(&self.preset),
+        // A folder of its own, which is gone where a trial is interrupted too.
+        let folder = tempfile::Builder::new().prefix("trial-").tempdir_in(&self.scratch);
+        let children = folder.as_ref().map(|folder| self.config.work.children(folder.path()));
+        let choice = match children {
+            Ok(Ok(children)) => family::choose(&self.preset, &devices, &children).await,
+            Ok(Err(_)) | Err(_) => Choice::own(&self.preset),
         };
         for (what, why) in &choice.reasons {
             tracing::info!(what, why, "encoders");

@@ -36,9 +36,11 @@ pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()
     println!("ready        {}", running.config.edge.url);
     println!("settings     {}", settings.display());
 
+    // One for the whole run: a signal that comes between two would be lost.
+    let mut stopped = std::pin::pin!(stop_signal());
     let outcome = tokio::select! {
         outcome = publish(&running.config, files) => outcome,
-        () = stop_signal() => {
+        () = &mut stopped => {
             running.stop().await;
             return Ok(());
         }
@@ -48,7 +50,7 @@ pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()
         return Err(e);
     }
     println!("Ctrl-C ends it; the same --data finds everything again.");
-    stop_signal().await;
+    stopped.await;
     running.stop().await;
     Ok(())
 }
