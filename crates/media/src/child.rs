@@ -63,10 +63,17 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
         }
         Task::Stills(task) => {
             let mut written = crate::stills::run(&task, source()?, report)?;
-            written.cpu_ms = usage().0;
+            (written.cpu_ms, written.peak_kib) = usage();
             Output::Stills(written)
         }
-        Task::Verify(task) => Output::Verified(crate::verify::run(&task)?),
+        Task::Verify(tasks) => {
+            let mut verified = Vec::new();
+            for (task, done) in tasks.iter().zip(1..) {
+                verified.push(crate::verify::run(task)?);
+                report.progress(done)?;
+            }
+            Output::Verified(verified)
+        }
         Task::TryEncoder(task) => Output::Tried(crate::trial::run(&task)?),
     })
 }

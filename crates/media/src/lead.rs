@@ -164,7 +164,8 @@ fn spans(count: u32, pixels: u32, from_pixels: u32, from_count: u32) -> Vec<Vec<
 pub struct Findings {
     stats: PathBuf,
     size: (u32, u32),
-    text: Option<(File, File)>,
+    /// Statistics and MB-tree, from the first frame on.
+    files: Option<(File, File)>,
     /// The begin of a line whose end is not written yet.
     partial: Vec<u8>,
 }
@@ -172,13 +173,13 @@ pub struct Findings {
 impl Findings {
     /// Of a leader of `size` whose statistics file is `stats`.
     pub fn new(stats: PathBuf, size: (u32, u32)) -> Findings {
-        Findings { stats, size, text: None, partial: Vec::new() }
+        Findings { stats, size, files: None, partial: Vec::new() }
     }
 
     /// Adds what was written since the last call to what is known, by number in the chunk.
     pub fn read(&mut self, known: &mut BTreeMap<i64, Finding>) -> Result<()> {
         crate::sys::flush_streams();
-        let (text, tree) = match &mut self.text {
+        let (text, tree) = match &mut self.files {
             Some(files) => files,
             none => none.insert((open(&self.stats, ".temp")?, open(&self.stats, ".mbtree.temp")?)),
         };

@@ -42,6 +42,7 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
         poster_reason: String::new(),
         thumbhash: String::new(),
         cpu_ms: 0,
+        peak_kib: 0,
     };
 
     let per_sheet = task.layout.0 * task.layout.1;

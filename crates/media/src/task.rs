@@ -19,8 +19,8 @@ pub enum Task {
     Audio(AudioTask),
     /// Make sprites and posters. Answers [`Output::Stills`].
     Stills(StillsTask),
-    /// Demux a finished rendition again. Needs no source. Answers [`Output::Verified`].
-    Verify(VerifyTask),
+    /// Demux finished renditions again. Needs no source. Answers [`Output::Verified`].
+    Verify(Vec<VerifyTask>),
     /// Try an encoder for real. Needs no source. Answers [`Output::Tried`], or fails with the reason.
     TryEncoder(TrialTask),
 }
@@ -295,8 +295,8 @@ pub enum Output {
     Written(Written),
     /// Of [`Task::Stills`].
     Stills(StillsWritten),
-    /// Of [`Task::Verify`].
-    Verified(Verified),
+    /// Of [`Task::Verify`], in its order.
+    Verified(Vec<Verified>),
     /// Of [`Task::TryEncoder`]: what was done, in words.
     Tried(String),
 }
@@ -383,6 +383,9 @@ pub struct StillsWritten {
     pub thumbhash: String,
     /// CPU time of the child, in milliseconds.
     pub cpu_ms: u64,
+    /// Peak resident memory of the child, in KiB.
+    #[serde(default)]
+    pub peak_kib: u64,
 }
 
 /// What demuxing a rendition again found.

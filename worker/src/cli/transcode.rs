@@ -199,7 +199,9 @@ fn pace(status: &Status) -> String {
 
 fn say_done(proven: &Proven, out_dir: &Path, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::json!({ "done": { "asset": proven.asset, "proof": proven.proof } }));
+        let Proven { asset, proof, cpu_seconds, peak_child_mib, .. } = proven;
+        let cost = serde_json::json!({ "cpu_seconds": cpu_seconds, "peak_child_mib": peak_child_mib });
+        println!("{}", serde_json::json!({ "done": { "asset": asset, "proof": proof, "cost": cost } }));
         return Ok(());
     }
     let main = out_dir.join("main.m3u8");
@@ -208,6 +210,10 @@ fn say_done(proven: &Proven, out_dir: &Path, json: bool) -> anyhow::Result<()> {
         main.display(),
         proven.proof.renditions,
         proven.plan.duration_s()
+    );
+    println!(
+        "  {:.1} CPU seconds, at most {} MiB for one media child",
+        proven.cpu_seconds, proven.peak_child_mib
     );
     for should in &proven.proof.shoulds {
         println!("  should: {should}");

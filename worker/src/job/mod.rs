@@ -65,6 +65,10 @@ pub struct Proven {
     pub files: Vec<String>,
     /// What was checked.
     pub proof: Proof,
+    /// CPU seconds of all media children.
+    pub cpu_seconds: f64,
+    /// The largest resident memory of one child, in MiB.
+    pub peak_child_mib: u64,
 }
 
 impl Job {
@@ -101,13 +105,14 @@ impl Job {
         let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
         let report =
             report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions.stills, &proof);
+        let (cpu_seconds, peak_child_mib) = (report.cpu_seconds, report.peak_child_mib);
         let report = serde_json::to_string_pretty(&report).map_err(|e| JobError::internal("report", e))?;
         let mut files = Vec::new();
         for (path, text) in package.files.iter().chain([(&PublishedFile::Report.to_string(), &report)]) {
             write(&self.tree, path, text).await?;
             files.push(path.clone());
         }
-        Ok(Proven { plan, asset: package.asset, files, proof })
+        Ok(Proven { plan, asset: package.asset, files, proof, cpu_seconds, peak_child_mib })
     }
 }
 

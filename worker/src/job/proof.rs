@@ -38,7 +38,8 @@ pub async fn prove(
     let mut faults = Vec::new();
     let mut proof = Proof { renditions: 0, samples: 0, playlists: 0, segments: 0, shoulds: Vec::new() };
     let frame_s = 1.0 / plan.cadence.rate.as_f64();
-    for (name, track) in &renditions.tracks {
+    let demuxed = demux(renditions, tree, children).await?;
+    for ((name, track), verified) in renditions.tracks.iter().zip(demuxed) {
         let sizes = track.segments.iter().map(|s| (s.path.as_str(), s.bytes));
         for (path, bytes) in sizes.chain([(format!("{name}/init.mp4").as_str(), track.written.init_bytes)]) {
             match tokio::fs::metadata(tree.join(path)).await {
@@ -47,7 +48,6 @@ pub async fn prove(
                 Err(e) => faults.push(format!("{path}: {e}")),
             }
         }
-        let verified = demux(name, track, tree, children).await?;
         let expected: u64 = track.segments.iter().map(|s| s.samples).sum();
         if verified.samples != expected {
             faults.push(format!("{name} has {} samples, not {expected}", verified.samples));
@@ -82,20 +82,18 @@ pub async fn prove(
     Err(JobError::new(ErrorKind::ProofFailed, message).detail(faults.join("; ")))
 }
 
-async fn demux(
-    name: &str,
-    track: &super::package::Track,
-    tree: &Path,
-    children: &Children,
-) -> Result<Verified> {
-    let init = tree.join(name).join("init.mp4");
-    let task = VerifyTask {
-        files: std::iter::once(init).chain(track.segments.iter().map(|s| tree.join(&s.path))).collect(),
-        video: !name.starts_with("audio/"),
+/// Reads every rendition again, all in one child: starting one takes longer than most renditions.
+async fn demux(renditions: &Renditions, tree: &Path, children: &Children) -> Result<Vec<Verified>> {
+    let task = |(name, track): (&String, &super::package::Track)| {
+        let init = tree.join(name).join("init.mp4");
+        VerifyTask {
+            files: std::iter::once(init).chain(track.segments.iter().map(|s| tree.join(&s.path))).collect(),
+            video: !name.starts_with("audio/"),
+        }
     };
-    let label = format!("verify-{}", name.replace('/', "-"));
-    match children.run(&label, &Task::Verify(task), None, |_| {}).await?.output {
-        Output::Verified(verified) => Ok(verified),
+    let tasks = renditions.tracks.iter().map(task).collect();
+    match children.run("verify", &Task::Verify(tasks), None, |_| {}).await?.output {
+        Output::Verified(verified) if verified.len() == renditions.tracks.len() => Ok(verified),
         other => Err(JobError::internal("verify", format_args!("unexpected answer {other:?}"))),
     }
 }

@@ -37,8 +37,17 @@ pub struct Report<'a> {
     pub cpu_seconds: f64,
     /// The largest resident memory of one child, in MiB.
     pub peak_child_mib: u64,
+    /// What each task's child took.
+    pub tasks: BTreeMap<&'a str, TaskCost>,
     /// Bytes of each rendition.
     pub bytes: BTreeMap<&'a str, u64>,
+}
+
+/// What one media child took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TaskCost {
+    cpu_seconds: f64,
+    peak_mib: u64,
 }
 
 /// What the source was.
@@ -81,19 +90,19 @@ pub fn report<'a>(
     stills: &'a flodrama_media::task::StillsWritten,
     proof: &'a Proof,
 ) -> Report<'a> {
-    let mut cpu_ms = 0;
-    let mut peak_kib = 0;
+    let mut tasks = BTreeMap::new();
     let mut repeated_frames = 0;
     let mut bytes = BTreeMap::new();
-    for commit in commits.values() {
-        match &commit.result {
+    for (task, commit) in commits {
+        let (cpu_ms, peak_kib) = match &commit.result {
             TaskResult::Written(w) => {
-                cpu_ms += w.cpu_ms;
-                peak_kib = peak_kib.max(w.peak_kib);
                 repeated_frames += w.repeated_frames;
+                (w.cpu_ms, w.peak_kib)
             }
-            TaskResult::Stills(s) => cpu_ms += s.cpu_ms,
-        }
+            TaskResult::Stills(s) => (s.cpu_ms, s.peak_kib),
+        };
+        let cost = TaskCost { cpu_seconds: cpu_ms as f64 / 1000.0, peak_mib: peak_kib / 1024 };
+        tasks.insert(task.as_str(), cost);
         for segment in &commit.segments {
             *bytes.entry(segment.track.as_str()).or_default() += segment.bytes;
         }
@@ -122,8 +131,10 @@ pub fn report<'a>(
         repeated_frames,
         poster: Poster { at_ms: stills.poster_ms, why: &stills.poster_reason },
         proof,
-        cpu_seconds: cpu_ms as f64 / 1000.0,
-        peak_child_mib: peak_kib / 1024,
+        // To the hundredth: that is how the kernel counts.
+        cpu_seconds: (tasks.values().map(|t| t.cpu_seconds).sum::<f64>() * 100.0).round() / 100.0,
+        peak_child_mib: tasks.values().map(|t| t.peak_mib).max().unwrap_or(0),
+        tasks,
         bytes,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use flodrama_media::task::COPY;
+use flodrama_media::task::{COPY, Role};
 
 use super::Plan;
 
@@ -36,13 +36,18 @@ impl fmt::Display for Plan {
             let quality = quality.iter().find(|key| rung.options.contains_key(**key)).unwrap_or(&"crf");
             writeln!(
                 f,
-                "  video/{}p   {}×{}  {} {quality} {} up to {}b/s",
+                "  video/{}p   {}×{}  {} {quality} {} up to {}b/s{}",
                 rung.height,
                 rung.width,
                 rung.height,
                 rung.encoder,
                 option(quality),
                 option("maxrate"),
+                match rung.role {
+                    Role::Alone => "",
+                    Role::Leads => ", looks ahead for all",
+                    Role::Follows => ", follows",
+                },
             )?;
         }
         let trick = &self.trick;

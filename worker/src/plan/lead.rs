@@ -32,7 +32,10 @@ pub fn share(preset: &VideoPreset, rungs: &mut [RungTask], rate: Ratio) -> Strin
         }
     }
     let leader = rungs[leader].height;
-    format!("{leader}p looks ahead for all rungs: its frame types and MB-tree are the others'")
+    format!(
+        "{leader}p looks ahead for all rungs: its frame types and MB-tree are the others', whose rate factors hold what \
+         x264 adds for a tree"
+    )
 }
 
 fn lead<'a>(rung: &mut RungTask, options: impl Iterator<Item = (&'a String, &'a String)>) {
