@@ -15,7 +15,7 @@ use crate::task::{ChunkTask, Written};
 use crate::track::Layout;
 
 /// Pictures that are prepared while those before them are encoded. Decides how far followers lag, not what they write.
-const BATCH: usize = 4;
+const BATCH: usize = 2;
 
 /// Runs the task.
 pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written> {
