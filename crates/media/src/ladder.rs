@@ -15,7 +15,7 @@ use crate::child::Reporter;
 use crate::encoder::Encoder;
 use crate::error::{MediaError, Result};
 use crate::lead::{Finding, Findings, FrameKind};
-use crate::scale::Scaler;
+use crate::scale::{Prepare, scaler};
 use crate::task::{ChunkTask, Role, RungTask, TrackWritten};
 use crate::track::{Layout, Shape, Track};
 
@@ -24,7 +24,7 @@ pub struct Ladder {
     /// Rungs in the order of the task, the I-frame rendition last.
     renditions: Vec<Rendition>,
     /// Makes each rung's size from the one before; the leader's is made from the largest.
-    scalers: Vec<Option<Scaler>>,
+    scalers: Vec<Option<Prepare>>,
     leader: Option<Leader>,
     held: VecDeque<Held>,
     pool: Option<rayon::ThreadPool>,
@@ -97,11 +97,7 @@ impl Ladder {
             let name = format!("video/{}p", rung.height);
             let track = Track::open(layout, name, sizes[i], encoder, Shape::Whole)?;
             renditions.push(Rendition::new(track, &rung, i, None));
-            scalers.push(match i {
-                0 => None,
-                i if leads == Some(i) => Some(Scaler::new(sizes[0], sizes[i])?),
-                i => Some(Scaler::new(sizes[i - 1], sizes[i])?),
-            });
+            scalers.push((i > 0).then(|| scaler(sizes[i], task.cadence.time_base)));
         }
         if let Some(trick) = &task.trick {
             let rung = &trick.rung;
@@ -136,7 +132,7 @@ impl Ladder {
         if let Some(Leader { rung, .. }) = self.leader {
             let picture = match &mut self.scalers[rung] {
                 None => crate::sys::share(&top)?,
-                Some(scaler) => scaler.run(&top)?,
+                Some(scaler) => scaler.run(crate::sys::share(&top)?)?,
             };
             leaders = Some(crate::sys::share(&picture)?);
             self.renditions[rung].waiting.push_back(Waiting { picture, number, kind, finding: None });
@@ -217,7 +213,7 @@ impl Ladder {
             if let Some(scaler) = scaler {
                 pictures.push(match leaders.take_if(|_| leader == Some(i)) {
                     Some(made) => made,
-                    None => scaler.run(&pictures[i - 1])?,
+                    None => scaler.run(crate::sys::share(&pictures[i - 1])?)?,
                 });
             }
         }

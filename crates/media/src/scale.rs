@@ -3,7 +3,6 @@
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::filter;
 use ffmpeg_next::format::Pixel;
-use ffmpeg_next::software::scaling;
 
 use crate::Ratio;
 use crate::error::{MediaError, Result, Step};
@@ -80,26 +79,8 @@ impl Prepare {
     }
 }
 
-/// From a picture of one size to one of another.
-pub struct Scaler {
-    context: scaling::Context,
-    to: (u32, u32),
-}
-
-impl Scaler {
-    /// Sizes are width and height.
-    pub fn new(from: (u32, u32), to: (u32, u32)) -> Result<Scaler> {
-        // Bit-exact, so that a chunk has the same bits whatever processor it ran on.
-        let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
-        let context = scaling::Context::get(WORK_FORMAT, from.0, from.1, WORK_FORMAT, to.0, to.1, flags)
-            .step("scaler")?;
-        Ok(Scaler { context, to })
-    }
-
-    /// A new picture: encoders may wait for long before they take it.
-    pub fn run(&mut self, picture: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
-        let mut scaled = ffmpeg::frame::Video::new(WORK_FORMAT, self.to.0, self.to.1);
-        self.context.run(picture, &mut scaled).step("scale")?;
-        Ok(scaled)
-    }
+/// Brings pictures to a size. Lanczos, by zimg: at equal bits it is worth 2 VMAF at 234p and 1 at 540p over swscale's
+/// bicubic filter, at less than its price (docs/PERFORMANCE.md).
+pub fn scaler(to: (u32, u32), time_base: Ratio) -> Prepare {
+    Prepare::new(&format!("zscale={}:{}:filter=lanczos", to.0, to.1), WORK_FORMAT, time_base)
 }

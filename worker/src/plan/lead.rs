@@ -27,7 +27,7 @@ pub fn share(preset: &VideoPreset, rungs: &mut [RungTask], rate: Ratio) -> Strin
     for (i, rung) in rungs.iter_mut().enumerate() {
         if i == leader {
             lead(rung, analysis.options.iter());
-        } else {
+        } else if rung.width.min(rung.height) >= analysis.min_height {
             follow(rung, rate);
         }
     }

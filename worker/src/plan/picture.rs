@@ -3,7 +3,7 @@
 use flodrama_media::VideoTrack;
 
 /// Bit-exact scaling, so that a chunk has the same bits whatever processor it ran on.
-const SCALE_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+bitexact";
+const SCALE_FLAGS: &str = "lanczos+accurate_rnd+full_chroma_int+bitexact";
 
 /// What the encoders are told about colours, by libav's names.
 #[derive(Clone, Debug, PartialEq, Eq)]

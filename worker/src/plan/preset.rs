@@ -69,6 +69,9 @@ pub struct VideoPreset {
 pub struct AnalysisPreset {
     /// The largest rung no higher than this leads (no wider, for portrait).
     pub max_height: u32,
+    /// Rungs lower than this (narrower, for portrait) look ahead for themselves.
+    #[serde(default)]
+    pub min_height: u32,
     /// Options of the leading rung, beside those of all rungs.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
