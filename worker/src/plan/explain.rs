@@ -45,7 +45,7 @@ impl fmt::Display for Plan {
                 option("maxrate"),
                 match rung.role {
                     Role::Alone => "",
-                    Role::Leads => ", looks ahead for all",
+                    Role::Leads => ", looks ahead for others",
                     Role::Follows => ", follows",
                 },
             )?;

@@ -18,23 +18,22 @@ pub fn share(preset: &VideoPreset, rungs: &mut [RungTask], rate: Ratio) -> Strin
     let Some(analysis) = &preset.analysis else {
         return "each rung for itself: the preset asks for no shared analysis".into();
     };
-    let fits = |r: &RungTask| r.width.min(r.height) <= analysis.max_height;
-    let leader = match rungs.iter().position(fits) {
-        _ if rungs.len() < 2 => return "one rung is encoded: nothing to share".into(),
-        Some(leader) => leader,
-        None => rungs.len() - 1,
-    };
-    for (i, rung) in rungs.iter_mut().enumerate() {
-        if i == leader {
-            lead(rung, analysis.options.iter());
-        } else if rung.width.min(rung.height) >= analysis.min_height {
-            follow(rung, rate);
-        }
+    let side = |r: &RungTask| r.width.min(r.height);
+    let leader =
+        rungs.iter().position(|r| side(r) <= analysis.max_height).unwrap_or(rungs.len().saturating_sub(1));
+    let follows = |i: usize, r: &RungTask| i != leader && side(r) >= analysis.min_height;
+    let followers: Vec<usize> = (0..rungs.len()).filter(|&i| follows(i, &rungs[i])).collect();
+    if followers.is_empty() {
+        return "each rung for itself: there is no other that would follow".into();
     }
-    let leader = rungs[leader].height;
+    lead(&mut rungs[leader], analysis.options.iter());
+    followers.iter().for_each(|&i| follow(&mut rungs[i], rate));
+    let heights = followers.iter().map(|&i| format!("{}p", rungs[i].height)).collect::<Vec<_>>();
     format!(
-        "{leader}p looks ahead for all rungs: its frame types and MB-tree are the others', whose rate factors hold what \
-         x264 adds for a tree"
+        "{}p looks ahead for {}: its frame types and MB-tree are theirs, and their rate factors hold what x264 adds for a \
+         tree",
+        rungs[leader].height,
+        heights.join(", ")
     )
 }
 
@@ -81,8 +80,8 @@ mod tests {
     fn one_rung_leads_and_the_others_follow_with_the_quantisers_of_their_rate_factor() {
         let plan = planned((1920, 1080));
         let roles: Vec<(u32, Role)> = plan.rungs.iter().map(|r| (r.height, r.role)).collect();
-        use Role::{Follows, Leads};
-        assert_eq!(roles, [(1080, Follows), (720, Follows), (540, Leads), (360, Follows), (234, Follows)]);
+        use Role::{Alone, Follows, Leads};
+        assert_eq!(roles, [(1080, Follows), (720, Follows), (540, Leads), (360, Follows), (234, Alone)]);
         let crf = |i: usize| plan.rungs[i].options["crf"].parse::<f64>().expect("number");
         // 25 frames a second are x264's base: what is added is its constant for MB-tree.
         assert!((crf(0) - crf(2) - 5.4).abs() < 0.001);
