@@ -12,7 +12,7 @@ use crate::encoder::Encoder;
 use crate::error::{MediaError, Result, Step};
 use crate::lead::FrameKind;
 use crate::pictures::Pictures;
-use crate::quality::{Luma, quality};
+use crate::quality::{Luma, Reference};
 use crate::scale::Scaler;
 use crate::task::{Measured, SampleTask, Sampled, Trial};
 
@@ -23,7 +23,8 @@ const BATCH: usize = 8;
 pub fn run(task: &SampleTask, source: File, report: &Reporter) -> Result<Sampled> {
     let pictures = read(task, source)?;
     let compared = (task.compare_every / 2..task.frames).step_by(task.compare_every.max(1) as usize);
-    let references: BTreeMap<u64, Luma> = compared.map(|n| (n, Luma::of(&pictures[n as usize]))).collect();
+    let references: BTreeMap<u64, Reference> =
+        compared.map(|n| (n, Reference::new(Luma::of(&pictures[n as usize])))).collect();
     let mut measured = Vec::new();
     let mut scaled = Vec::new();
     let mut size = (0, 0);
@@ -75,7 +76,7 @@ fn resize(pictures: &[Video], size: (u32, u32)) -> Result<Vec<Video>> {
 fn measure(
     trial: &Trial,
     pictures: &[Video],
-    references: &BTreeMap<u64, Luma>,
+    references: &BTreeMap<u64, Reference>,
     shown: (u32, u32),
     rate: Ratio,
 ) -> Result<Measured> {
@@ -98,7 +99,7 @@ fn measure(
                 None => Luma::of(&picture),
                 Some(scaler) => Luma::of(&scaler.run(&picture)?),
             };
-            sum += quality(reference, &luma);
+            sum += reference.quality(luma);
         }
         next += 1;
         Ok(())

@@ -45,8 +45,9 @@ pub fn points(candidates: &[Candidate], curves: &[SizeCurve], preset: &PerTitleP
 }
 
 /// The top rung: the cheapest that reaches the target, or else the best. Below the preset's floor bits are free: whoever
-/// plays anything can play that much.
+/// plays anything can play that much. Never the smallest size: one is left to fall back to.
 pub fn top(points: &[Point], preset: &PerTitlePreset) -> Point {
+    let smallest = points.last().map_or(0, |p| p.candidate);
     let cost = |p: &Point| p.kbps.max(preset.floor_kbps);
     let better = |a: Point, b: &Point| match (
         a.quality >= preset.target_quality,
@@ -59,7 +60,8 @@ pub fn top(points: &[Point], preset: &PerTitlePreset) -> Point {
         (true, true) if cost(b) * SAME_RATE < cost(&a) => true,
         (true, true) => cost(b) <= cost(&a) && b.candidate == a.candidate && b.quality > a.quality,
     };
-    points.iter().skip(1).fold(points[0], |best, p| if better(best, p) { *p } else { best })
+    let others = points.iter().skip(1).filter(|p| p.candidate != smallest);
+    others.fold(points[0], |best, p| if better(best, p) { *p } else { best })
 }
 
 /// The ladder below `top`, which is its first rung.

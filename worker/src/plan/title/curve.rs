@@ -66,14 +66,27 @@ impl Curve {
         }
         let rises: Vec<f64> = points.windows(2).map(|p| (p[1].1 - p[0].1) / (p[1].0 - p[0].0)).collect();
         let width = |i: usize| points[i + 1].0 - points[i].0;
-        let slope = |i: usize| match (i.checked_sub(1).map(|before| rises[before]), rises.get(i)) {
-            (Some(before), Some(after)) if before * after > 0.0 => {
-                let (w1, w2) = (2.0 * width(i) + width(i - 1), width(i) + 2.0 * width(i - 1));
-                (w1 + w2) / (w1 / before + w2 / after)
+        let last = points.len() - 1;
+        let inner = |i: usize| {
+            let (before, after) = (rises[i - 1], rises[i]);
+            if before * after <= 0.0 {
+                return 0.0;
             }
-            (Some(_), Some(_)) => 0.0,
-            (Some(only), None) | (None, Some(&only)) => only,
-            (None, None) => 0.0,
+            let (w1, w2) = (2.0 * width(i) + width(i - 1), width(i) + 2.0 * width(i - 1));
+            (w1 + w2) / (w1 / before + w2 / after)
+        };
+        // At an end as the parabola through three points has it, as far as that goes the same way.
+        let end = |own: usize, next: usize| {
+            let (w0, w1) = (width(own), width(next));
+            let slope = ((2.0 * w0 + w1) * rises[own] - w0 * rises[next]) / (w0 + w1);
+            let most = 3.0 * rises[own];
+            if slope * rises[own] <= 0.0 { 0.0 } else { slope.clamp(most.min(0.0), most.max(0.0)) }
+        };
+        let slope = |i: usize| match i {
+            _ if last == 1 => rises[0],
+            0 => end(0, 1),
+            i if i == last => end(last - 1, last - 2),
+            i => inner(i),
         };
         let knots = points.iter().enumerate().map(|(i, (x, y))| (*x, *y, slope(i))).collect();
         Some(Curve { knots })

@@ -12,7 +12,7 @@ use super::candidates;
 /// Pictures of a sample at most: a child holds them all, each 3 MiB at 1080p.
 const MOST_PICTURES: u64 = 60;
 /// Pictures of a sample that are compared.
-const COMPARED: u64 = 6;
+const COMPARED: u64 = 5;
 /// One group of pictures in so many is sampled, where the source is short.
 const DENSEST: u64 = 3;
 
