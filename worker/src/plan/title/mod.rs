@@ -118,6 +118,9 @@ impl<'a> Title<'a> {
             let rung = self.rung(point);
             let expected = format!("about {:.0} kb/s and quality {:.1}", point.kbps, point.quality);
             let why = match i.checked_sub(1).map(|above| &chain[above]) {
+                None if point.kbps <= self.preset.floor_kbps => {
+                    format!("{expected}: below {:.0} kb/s bits are free", self.preset.floor_kbps)
+                }
                 None if point.quality >= self.preset.target_quality => {
                     format!(
                         "{expected}: {top_is} is {:.0}, and no bits are spent beyond it",

@@ -73,6 +73,7 @@ fn trial(
         Rates { crf, max_kbps: candidate.caps.max_kbps, buffer_kbit: candidate.caps.buffer_kbit, gop_frames };
     let mut rung = super::super::encoder(preset, family, (candidate.width, candidate.height), rates, colour);
     rung.options.extend(candidate.caps.options.clone());
+    rung.options.extend(preset.video.per_title.iter().flat_map(|settings| settings.options.clone()));
     rung.options.retain(|key, _| !matches!(key.as_str(), "maxrate" | "bufsize"));
     rung
 }
