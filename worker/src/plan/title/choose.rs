@@ -35,9 +35,10 @@ pub fn points(candidates: &[Candidate], curves: &[SizeCurve], preset: &PerTitleP
         for step in 0..=steps {
             let crf = best + f64::from(step) * CRF_STEP;
             let (kbps, quality) = curve.at(crf);
-            // At the worst rate factor there is a point however much it takes: the encoder keeps to the cap.
-            if kbps <= f64::from(size.caps.max_kbps) || step == steps {
-                points.push(Point { candidate, crf, kbps, quality });
+            let cap = f64::from(size.caps.max_kbps);
+            // At the worst rate factor there is a point however much it would take: the encoder keeps to the cap.
+            if kbps <= cap || step == steps {
+                points.push(Point { candidate, crf, kbps: kbps.min(cap), quality });
             }
         }
     }

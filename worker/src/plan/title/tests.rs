@@ -112,8 +112,8 @@ fn the_bottom_is_for_weak_networks_and_its_cap_too() {
     for kbps in [2000.0, 9000.0] {
         let rungs = ladder((1920, 1080), &content((1920, 1080), kbps, 5.0));
         let bottom = rungs.last().expect("rungs");
-        assert!(expected(bottom).0 <= preset.floor_kbps, "{}", bottom.why);
-        assert!(f64::from(bottom.settings.max_kbps) <= (preset.floor_kbps * preset.peak).ceil());
+        assert!(expected(bottom).0 <= preset.floor_kbps * 1.25, "{}", bottom.why);
+        assert!(f64::from(bottom.settings.max_kbps) <= (preset.floor_kbps * 1.25 * preset.peak).ceil());
     }
 }
 
@@ -122,7 +122,7 @@ fn where_bits_are_free_the_picture_is_as_good_as_it_can_be() {
     let rungs = ladder((1920, 1080), &content((1920, 1080), 60.0, 1.0));
     assert_eq!(
         (rungs.len(), rungs[0].height, rungs[0].settings.crf),
-        (2, 1080, 20.0),
+        (2, 1080, 21.0),
         "{:?}",
         heights(&rungs)
     );
