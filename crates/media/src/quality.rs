@@ -219,7 +219,8 @@ mod tests {
         let noisy = |x: usize, y: usize| scene(x, y) + (x * 7919 + y * 104_729) % 23 - 11;
         // What libvmaf 3 calls adm2.
         let coarse = |x: usize, y: usize| scene(x, y) / 24 * 24 + 12;
-        let cases: [(&dyn Fn(usize, usize) -> usize, f64, f64); 4] =
+        type Sample<'a> = &'a dyn Fn(usize, usize) -> usize;
+        let cases: [(Sample, f64, f64); 4] =
             [(&scene, 1.0, 97.4), (&coarse, 0.972, 88.4), (&blocks, 0.745, 32.0), (&noisy, 0.984, 94.4)];
         for (distorted, adm2, vmaf) in cases {
             let reference = Reference::new(luma(scene));

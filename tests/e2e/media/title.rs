@@ -97,7 +97,7 @@ fn a_job_that_was_killed_while_it_sampled_goes_on_with_the_samples_that_it_has()
     let running = start(&source, &out);
     wait_for(&running, || (count(&out, "chunk-") > 0).then_some(()));
     assert_eq!(std::fs::metadata(&first).and_then(|file| file.modified()).expect("still there"), made);
-    drop(running.stop(Signal::KILL));
+    running.stop(Signal::KILL);
     transcode(&source, &out, PRESET);
     assert_same(&whole, &out);
 }
@@ -123,7 +123,7 @@ fn whoever_committed_a_sample_decides_its_numbers() {
 fn killed_after_a_sample(source: &Path, out: &Path) -> PathBuf {
     let running = start(source, out);
     let first = wait_for(&running, || commits(out).into_iter().find(|path| is_of(path, "sample-")));
-    drop(running.stop(Signal::KILL));
+    running.stop(Signal::KILL);
     assert_eq!(count(out, "chunk-"), 0, "it was killed too late to tell");
     first
 }

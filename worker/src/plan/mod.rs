@@ -13,6 +13,7 @@ mod passthrough;
 mod picture;
 pub mod preset;
 pub mod tasks;
+mod timing;
 pub mod title;
 
 use flodrama_media::task::{COPY, Cadence, CopyTask, DeviceKind, RungTask, SegmentSpan, TrickTask};
@@ -23,6 +24,7 @@ pub use family::Family;
 use family::Rates;
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
+use timing::Timing;
 pub use title::Complexity;
 
 /// What will be done with one source, and why.
@@ -120,40 +122,6 @@ pub struct StillsPlan {
     pub tiles: u32,
     /// Poster widths.
     pub poster_widths: Vec<u32>,
-}
-
-/// What a preset makes of a source's time and shape, before any rung.
-struct Timing {
-    cadence: Cadence,
-    /// Output frames.
-    frames: u64,
-    /// Whole frames nearest to a second.
-    second: u64,
-    /// Frames of the preset's own GOP.
-    gop_frames: u64,
-    /// Size for display in square pixels.
-    display: (u32, u32),
-}
-
-impl Timing {
-    fn of(source: &SourceInfo, preset: &Preset, reasons: &mut Vec<(String, String)>) -> Timing {
-        let video = &source.video;
-        let (rate, why) = cadence::frame_rate(video, preset.video.max_frame_rate);
-        reasons.push(("frame rate".into(), format!("{:.3} fps: {why}", rate.as_f64())));
-        let cadence = Cadence { rate, origin_pts: origin(source, rate, reasons), time_base: video.time_base };
-        let second = cadence::frames_per_second(rate);
-        Timing {
-            cadence,
-            frames: cadence::frame_count(video, &cadence),
-            second,
-            gop_frames: second * u64::from(preset.video.gop_s),
-            display: ladder::display_size(
-                (video.width, video.height),
-                video.sample_aspect.as_f64(),
-                video.rotation,
-            ),
-        }
-    }
 }
 
 /// Plans the work for a source with encoders of a family. Pure: the same values always give the same plan. `complexity`
@@ -280,24 +248,6 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         audio,
         reasons,
     }
-}
-
-/// The file time at which the presentation begins: the first frame, or the first sound where it comes clearly before.
-fn origin(source: &SourceInfo, rate: Ratio, reasons: &mut Vec<(String, String)>) -> i64 {
-    let video = &source.video;
-    let first = video.pts[0];
-    let first_s = first as f64 * video.time_base.as_f64();
-    let frame_s = 1.0 / rate.as_f64();
-    let sound = source.audio.iter().map(|a| a.start_s).fold(f64::INFINITY, f64::min);
-    if sound.is_finite() && first_s - sound > frame_s.max(0.05) {
-        let lead = first_s - sound;
-        reasons.push((
-            "start".into(),
-            format!("sound begins {lead:.3} s before the picture: the first frame stands until then"),
-        ));
-        return first - (lead / video.time_base.as_f64()).round() as i64;
-    }
-    first
 }
 
 fn encoder(

@@ -89,9 +89,6 @@ pub struct PerTitlePreset {
     pub crfs: Vec<f64>,
     /// Samples at most, each of one GOP.
     pub samples: u32,
-    /// Options of the encoder for samples, beside those of all rungs: cheaper ones rank sizes the same.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
 }
 
 /// Which rung looks ahead for all, and how.

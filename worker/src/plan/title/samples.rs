@@ -6,7 +6,8 @@ use flodrama_media::task::{Limits, SampleTask, Task, Trial};
 use super::super::family::{Family, Rates};
 use super::super::preset::Preset;
 use super::super::tasks::NamedTask;
-use super::super::{Timing, cadence, picture};
+use super::super::timing::Timing;
+use super::super::{cadence, picture};
 use super::candidates;
 
 /// Pictures of a sample at most: a child holds them all, each 3 MiB at 1080p.
@@ -14,7 +15,7 @@ const MOST_PICTURES: u64 = 60;
 /// Pictures of a sample that are compared.
 const COMPARED: u64 = 5;
 /// One group of pictures in so many is sampled, where the source is short.
-const DENSEST: u64 = 3;
+const DENSEST: u64 = 2;
 
 /// The samples of a source, of equal parts of it the middle GOP each; none where the preset has a fixed ladder.
 ///
@@ -73,7 +74,6 @@ fn trial(
         Rates { crf, max_kbps: candidate.caps.max_kbps, buffer_kbit: candidate.caps.buffer_kbit, gop_frames };
     let mut rung = super::super::encoder(preset, family, (candidate.width, candidate.height), rates, colour);
     rung.options.extend(candidate.caps.options.clone());
-    rung.options.extend(preset.video.per_title.iter().flat_map(|settings| settings.options.clone()));
     rung.options.retain(|key, _| !matches!(key.as_str(), "maxrate" | "bufsize"));
     rung
 }

@@ -228,7 +228,7 @@ fn a_copied_top_rung_bounds_the_ladder_by_its_own_rate() {
 
 #[test]
 fn samples_are_spread_over_the_source_and_few() {
-    for (frames, count) in [(20, 1), (100, 1), (300, 2), (750, 5), (67_500, 10)] {
+    for (frames, count) in [(20, 1), (100, 1), (300, 3), (750, 8), (67_500, 10)] {
         let source = source(frames);
         let tasks = samples(&source, &preset(), &LIMITS);
         assert_eq!(tasks.len(), count, "{frames} frames");
