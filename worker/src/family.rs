@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::child::Children;
 use crate::error::JobError;
-use crate::plan::{self, Family, Plan, Preset};
+use crate::plan::{self, Complexity, Family, Plan, Preset};
 
 /// A driver may hang where a device is half there; a trial takes well under a second where it works.
 const TRIAL_STALLS_AFTER: Duration = Duration::from_secs(30);
@@ -161,8 +161,8 @@ impl Choice {
     }
 
     /// The plan of a source on this choice, with its reasons.
-    pub fn plan(&self, source: &SourceInfo, preset: &Preset) -> Plan {
-        let mut plan = plan::plan(source, preset, &self.family);
+    pub fn plan(&self, source: &SourceInfo, complexity: Option<&Complexity>, preset: &Preset) -> Plan {
+        let mut plan = plan::plan(source, complexity, preset, &self.family);
         plan.reasons.extend(self.reasons.iter().cloned());
         plan
     }

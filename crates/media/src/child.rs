@@ -49,6 +49,11 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
     ffmpeg::log::set_level(ffmpeg::log::Level::Error);
     Ok(match task {
         Task::Probe(limits) => Output::Source(Box::new(crate::probe::run(&limits, source()?)?)),
+        Task::Sample(task) => {
+            let mut sampled = crate::sample::run(&task, source()?, report)?;
+            (sampled.cpu_ms, sampled.peak_kib) = usage();
+            Output::Sampled(sampled)
+        }
         Task::Chunk(task) => {
             let mut written = crate::chunk::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();

@@ -176,8 +176,20 @@ impl Encoder {
         kind: FrameKind,
         out: &mut Vec<AccessUnit>,
     ) -> Result<()> {
+        let coding = self.settings.coding;
+        self.push_raw(frame, pts, kind, |packet| out.push(coding.access_unit(&packet)))
+    }
+
+    /// As [`Encoder::push`], with access units as the encoder gives them: what [`Encoder::decoder`] takes.
+    pub fn push_raw(
+        &mut self,
+        frame: &mut ffmpeg::frame::Video,
+        pts: i64,
+        kind: FrameKind,
+        mut take: impl FnMut(ffmpeg::Packet),
+    ) -> Result<()> {
         if kind == FrameKind::Idr && self.begun && self.settings.begins_anew() {
-            self.finish(out)?;
+            self.finish_raw(&mut take)?;
             self.inner = self.settings.open()?;
         }
         self.begun = true;
@@ -190,20 +202,34 @@ impl Encoder {
             FrameKind::Free => ffmpeg::picture::Type::None,
         });
         self.inner.send_frame(frame).step("encode")?;
-        self.drain(out)
+        self.drain(take)
     }
 
     /// Gives what the encoder still holds.
     pub fn finish(&mut self, out: &mut Vec<AccessUnit>) -> Result<()> {
-        self.inner.send_eof().step("end of encoding")?;
-        self.drain(out)
+        let coding = self.settings.coding;
+        self.finish_raw(|packet| out.push(coding.access_unit(&packet)))
     }
 
-    fn drain(&mut self, out: &mut Vec<AccessUnit>) -> Result<()> {
+    /// As [`Encoder::finish`], with access units as the encoder gives them.
+    pub fn finish_raw(&mut self, take: impl FnMut(ffmpeg::Packet)) -> Result<()> {
+        self.inner.send_eof().step("end of encoding")?;
+        self.drain(take)
+    }
+
+    /// A decoder of what this encoder gives, on one thread.
+    pub fn decoder(&self) -> Result<ffmpeg::decoder::Video> {
+        let parameters = crate::sys::parameters(&self.inner)?;
+        let mut context = codec::Context::from_parameters(parameters).step("codec parameters")?;
+        context.set_threading(ffmpeg::threading::Config::count(1));
+        context.decoder().video().step("open decoder")
+    }
+
+    fn drain(&mut self, mut take: impl FnMut(ffmpeg::Packet)) -> Result<()> {
         loop {
             let mut packet = ffmpeg::Packet::empty();
             match self.inner.receive_packet(&mut packet) {
-                Ok(()) => out.push(self.settings.coding.access_unit(&packet)),
+                Ok(()) => take(packet),
                 Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => {
                     return Ok(());
                 }

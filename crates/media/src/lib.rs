@@ -7,6 +7,8 @@
 //! The life of a chunk: [`task::ChunkTask`] -> `decode` (one range of the source) -> `cadence` (source frames to a
 //! constant frame rate) -> `scale` (a cascade of sizes) -> `encoder` (one for each rung) -> `cmaf` (segments) ->
 //! [`task::SegmentWritten`]. Where the source's own pictures are the top rung, `copy` takes its packets to `cmaf` as they are.
+//!
+//! Before a plan for the title, `sample` encodes a little of it in many ways and compares the results by `quality`.
 
 mod audio;
 mod bits;
@@ -27,7 +29,10 @@ mod ladder;
 mod lead;
 mod nal;
 mod obu;
+mod pictures;
 mod probe;
+mod quality;
+mod sample;
 mod scale;
 mod source;
 mod sps;

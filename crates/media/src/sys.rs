@@ -78,6 +78,16 @@ pub fn configuration(stream: &ffmpeg::format::stream::Stream) -> Vec<u8> {
     }
 }
 
+/// What a decoder must know of the stream of an opened encoder.
+pub fn parameters(encoder: &ffmpeg::codec::Context) -> Result<ffmpeg::codec::Parameters> {
+    let mut parameters = ffmpeg::codec::Parameters::new();
+    // SAFETY: both are live; libav copies what it needs.
+    match unsafe { ffi::avcodec_parameters_from_context(parameters.as_mut_ptr(), encoder.as_ptr()) } {
+        e if e < 0 => Err(MediaError::internal("codec parameters", ffmpeg::Error::from(e))),
+        _ => Ok(parameters),
+    }
+}
+
 /// Makes `encoder`, not opened yet, take surfaces from the pool that `surface` is of.
 pub fn take_surfaces_of(
     encoder: &mut ffmpeg::encoder::video::Video,

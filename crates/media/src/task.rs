@@ -13,6 +13,8 @@ use crate::{Keyframe, MediaError, Ratio, SourceInfo};
 pub enum Task {
     /// Say what the source is. Answers [`Output::Source`].
     Probe(Limits),
+    /// Encode a sample in several sizes and qualities, and see what each costs. Answers [`Output::Sampled`].
+    Sample(SampleTask),
     /// Encode a run of whole segments, all rungs. Answers [`Output::Written`].
     Chunk(ChunkTask),
     /// Encode one audio track from start to end. Answers [`Output::Written`].
@@ -200,6 +202,38 @@ pub struct ChunkTask {
     pub device: Option<DeviceTask>,
 }
 
+/// Encode a sample of the source in several sizes and qualities.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleTask {
+    /// Source limits.
+    pub limits: Limits,
+    /// Stream index.
+    pub stream: usize,
+    /// Where decoding begins.
+    pub seek: Keyframe,
+    /// Source time to output frames.
+    pub cadence: Cadence,
+    /// libav filter chain from decoded frames to the size that all trials are compared in.
+    pub prepare: String,
+    /// First output frame of the sample.
+    pub first_frame: u64,
+    /// Output frames of the sample, one GOP.
+    pub frames: u64,
+    /// One frame in so many is compared.
+    pub compare_every: u64,
+    /// What is tried, trials of one size side by side.
+    pub trials: Vec<Trial>,
+}
+
+/// One encoder that a sample is tried with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The rate factor, as the preset counts: the encoder's options have it in their own terms.
+    pub crf: f64,
+    /// Encoder and size.
+    pub rung: RungTask,
+}
+
 /// Encode one audio track.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AudioTask {
@@ -291,6 +325,8 @@ pub enum Event {
 pub enum Output {
     /// Of [`Task::Probe`].
     Source(Box<SourceInfo>),
+    /// Of [`Task::Sample`].
+    Sampled(Sampled),
     /// Of [`Task::Chunk`] and [`Task::Audio`]; the segments came as events.
     Written(Written),
     /// Of [`Task::Stills`].
@@ -364,6 +400,32 @@ pub struct Written {
     pub cpu_ms: u64,
     /// Peak resident memory of the child, in KiB.
     pub peak_kib: u64,
+}
+
+/// What the trials of a sample gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// One for each trial, in its order.
+    pub measured: Vec<Measured>,
+    /// CPU time of the child, in milliseconds.
+    pub cpu_ms: u64,
+    /// Peak resident memory of the child, in KiB.
+    pub peak_kib: u64,
+}
+
+/// What one size and rate factor costs, and how good it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// The rate factor.
+    pub crf: f64,
+    /// Coded pictures, kilobits a second.
+    pub kbps: f64,
+    /// 0 to 100, about VMAF: see the media crate's module `quality`.
+    pub quality: f64,
 }
 
 /// What a stills task wrote.

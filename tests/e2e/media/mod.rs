@@ -9,6 +9,7 @@ mod lead;
 mod passthrough;
 mod real;
 mod stills;
+mod title;
 mod tree;
 mod video;
 

@@ -76,7 +76,16 @@ impl Asked {
 
 pub async fn plan(input: &Path, asked: &Asked, json: bool) -> anyhow::Result<()> {
     let (preset, choice) = asked.resolve().await?;
-    let plan = choice.plan(&source(input).await?, &preset);
+    readable(input)?;
+    let scratch = tempfile::tempdir()?;
+    let (children, slots) = (children(scratch.path())?, Work::default().slots());
+    let source = job::probe(&children, input, &limits()).await?;
+    let (complexity, cpu_seconds) =
+        job::measure(&children, input, &source, &preset, &limits(), slots).await?;
+    let mut plan = choice.plan(&source, complexity.as_ref(), &preset);
+    if complexity.is_some() {
+        plan.reasons.push(("analysis took".into(), format!("{cpu_seconds:.1} CPU seconds")));
+    }
     if json {
         println!("{}", serde_json::to_string(&plan)?);
     } else {

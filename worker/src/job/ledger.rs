@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use flodrama_asset::{AssetId, JobFile, ObjectKey, PublishedFile, TrackFile, Version};
-use flodrama_media::task::{Output, SegmentWritten, StillsWritten, Written};
+use flodrama_media::task::{Output, Sampled, SegmentWritten, StillsWritten, Written};
 use flodrama_store::{Condition, Put, Store};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub enum TaskResult {
     Written(Written),
     /// Of the stills.
     Stills(StillsWritten),
+    /// Of a sample.
+    Sampled(Sampled),
 }
 
 impl Commit {
@@ -36,6 +38,7 @@ impl Commit {
         let result = match finished.output {
             Output::Written(written) => TaskResult::Written(written),
             Output::Stills(stills) => TaskResult::Stills(stills),
+            Output::Sampled(sampled) => TaskResult::Sampled(sampled),
             other => return Err(JobError::internal("commit", format_args!("unexpected answer {other:?}"))),
         };
         // Renditions that were made side by side finish in any order; the record does not depend on it.
@@ -57,6 +60,7 @@ impl Commit {
             TaskResult::Stills(stills) => {
                 segments.chain(stills.files.iter().map(|(f, _)| f.clone())).collect()
             }
+            TaskResult::Sampled(_) => Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The story of one job, top to bottom: probe, plan, encode, package, prove. Publishing is the caller's next step.
+//! The story of one job, top to bottom: probe, analyse, plan, encode, package, prove. Publishing is the caller's next step.
 
+mod analyse;
 mod encode;
 mod ledger;
 mod package;
@@ -18,6 +19,7 @@ use flodrama_media::fault::Fault;
 use flodrama_media::task::{Limits, Output, Task};
 use tokio_util::sync::CancellationToken;
 
+pub use analyse::measure;
 pub use ledger::{Commit, Ledger, published};
 pub use proof::Proof;
 use status::{Sender, enter};
@@ -86,8 +88,10 @@ impl Job {
         tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
         enter(status, "probe", 3.0);
         let source = probe(&self.children, &self.input, &self.limits).await?;
-        let plan = self.choice.plan(&source, &self.preset);
-        let commits = encode::encode(self, &source, &plan, status).await?;
+        let samples = analyse::analyse(self, &source, status).await?;
+        let complexity = analyse::complexity(&samples);
+        let plan = self.choice.plan(&source, complexity.as_ref(), &self.preset);
+        let mut commits = encode::encode(self, &source, &plan, status).await?;
 
         enter(status, "package", 92.0);
         for commit in commits.values() {
@@ -103,6 +107,7 @@ impl Job {
 
         enter(status, "proof", 94.0);
         let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
+        commits.extend(samples);
         let report =
             report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions.stills, &proof);
         let (cpu_seconds, peak_child_mib) = (report.cpu_seconds, report.peak_child_mib);

@@ -50,6 +50,7 @@ impl Renditions {
         for commit in commits.values() {
             match &commit.result {
                 TaskResult::Stills(s) => stills = Some(s.clone()),
+                TaskResult::Sampled(_) => {}
                 TaskResult::Written(written) => {
                     for track in &written.tracks {
                         let known = tracks

@@ -100,6 +100,7 @@ pub fn report<'a>(
                 (w.cpu_ms, w.peak_kib)
             }
             TaskResult::Stills(s) => (s.cpu_ms, s.peak_kib),
+            TaskResult::Sampled(s) => (s.cpu_ms, s.peak_kib),
         };
         let cost = TaskCost { cpu_seconds: cpu_ms as f64 / 1000.0, peak_mib: peak_kib / 1024 };
         tasks.insert(task.as_str(), cost);

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// `fetch`, `probe`, `encode`, `package`, `proof`, `publish` or `done`.
+    /// `fetch`, `probe`, `analyse`, `encode`, `package`, `proof`, `publish` or `done`.
     pub stage: &'static str,
     /// 0 to 100.
     pub percent: f64,
@@ -49,6 +49,8 @@ pub fn enter(sender: &Sender, stage: &'static str, percent: f64) {
     });
 }
 
+/// Sampling a title takes this span of the percentage.
+pub const ANALYSE: (f64, f64) = (3.5, 5.0);
 /// Encoding takes this span of the percentage.
 const ENCODE: (f64, f64) = (5.0, 92.0);
 /// A speed measured over less than this says nothing.
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn rates_are_of_the_rungs_alone_and_outlive_the_stage() {
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
-        let plan = plan(&source(1000), &preset, preset.family());
+        let plan = plan(&source(1000), None, &preset, preset.family());
         let (sender, receiver) = watch::channel(Status::at("probe", 3.0));
         let mut encoding = Encoding::new(sender.clone(), &plan, 0);
         let top = plan.rungs[0].height;

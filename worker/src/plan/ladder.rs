@@ -23,6 +23,15 @@ pub struct Rung {
 /// The rungs for a picture of `display` pixels (square ones), largest first; and why others were dropped. `least` is the
 /// smallest side that the encoder takes.
 pub fn ladder(display: (u32, u32), boxes: &[RungPreset], least: u32) -> (Vec<Rung>, Vec<String>) {
+    fitted(display, boxes, least, WORTH_IT)
+}
+
+/// As [`ladder`], however near two sizes are to each other: heights differ, and neither side grows.
+pub fn sizes(display: (u32, u32), boxes: &[RungPreset], least: u32) -> Vec<Rung> {
+    fitted(display, boxes, least, 1.0).0
+}
+
+fn fitted(display: (u32, u32), boxes: &[RungPreset], least: u32, worth_it: f64) -> (Vec<Rung>, Vec<String>) {
     let mut rungs: Vec<Rung> = Vec::new();
     let mut dropped = Vec::new();
     for settings in boxes {
@@ -43,7 +52,7 @@ pub fn ladder(display: (u32, u32), boxes: &[RungPreset], least: u32) -> (Vec<Run
                 ));
                 *last = rung;
             }
-            Some(last) if area(&rung) > area(last) * WORTH_IT || rung.height == last.height => {
+            Some(last) if area(&rung) > area(last) * worth_it || rung.height == last.height => {
                 dropped.push(format!("{name}: nearly the size of the rung above"));
             }
             _ => rungs.push(rung),

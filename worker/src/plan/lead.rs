@@ -73,7 +73,7 @@ mod tests {
         let mut source = source(100);
         (source.video.width, source.video.height) = size;
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
-        plan(&source, &preset, preset.family())
+        plan(&source, None, &preset, preset.family())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The plan is a value: `plan(source, preset)` is pure, and what it returns is printed, stored and executed.
+//! The plan is a value: `plan(source, complexity, preset)` is pure, and what it returns is printed, stored and executed.
 
 mod boundaries;
 mod cadence;
@@ -13,6 +13,8 @@ mod passthrough;
 mod picture;
 pub mod preset;
 pub mod tasks;
+mod timing;
+pub mod title;
 
 use flodrama_media::task::{COPY, Cadence, CopyTask, DeviceKind, RungTask, SegmentSpan, TrickTask};
 use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo};
@@ -21,6 +23,9 @@ use serde::{Deserialize, Serialize};
 pub use family::Family;
 use family::Rates;
 pub use preset::{Preset, PresetError};
+use preset::{RungPreset, TrickPreset};
+use timing::Timing;
+pub use title::Complexity;
 
 /// What will be done with one source, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,22 +124,16 @@ pub struct StillsPlan {
     pub poster_widths: Vec<u32>,
 }
 
-/// Plans the work for a source with encoders of a family. Pure: the same values always give the same plan.
-pub fn plan(source: &SourceInfo, preset: &Preset, family: &Family) -> Plan {
+/// Plans the work for a source with encoders of a family. Pure: the same values always give the same plan. `complexity`
+/// is what [`title::samples`] gave; without it the ladder is the preset's fixed one.
+pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Preset, family: &Family) -> Plan {
     let video = &source.video;
     let mut reasons: Vec<(String, String)> = Vec::new();
-    let (rate, why) = cadence::frame_rate(video, preset.video.max_frame_rate);
-    reasons.push(("frame rate".into(), format!("{:.3} fps: {why}", rate.as_f64())));
-
-    let origin_pts = origin(source, rate, &mut reasons);
-    let cadence = Cadence { rate, origin_pts, time_base: video.time_base };
-    let frames = cadence::frame_count(video, &cadence);
-    let second = cadence::frames_per_second(rate);
-    let gop_frames = second * u64::from(preset.video.gop_s);
+    let Timing { cadence, frames, second, gop_frames, display } = Timing::of(source, preset, &mut reasons);
+    let Cadence { rate, origin_pts, .. } = cadence;
     let segment_frames = gop_frames * u64::from(preset.video.segment_gops);
 
     let aspect = video.sample_aspect.as_f64();
-    let display = ladder::display_size((video.width, video.height), aspect, video.rotation);
     let stored =
         if video.rotation % 180 == 90 { (video.height, video.width) } else { (video.width, video.height) };
     if display != stored {
@@ -148,23 +147,48 @@ pub fn plan(source: &SourceInfo, preset: &Preset, family: &Family) -> Plan {
         reasons.push(("interlacing".into(), why));
     }
     let (orientation, colour) = picture::orient_and_colour(video, &mut reasons);
-    let (rungs, dropped) = ladder::ladder(display, &preset.video.rungs, family.least_side);
-    reasons.extend(
-        rungs.iter().map(|r| (format!("rung {}p", r.height), format!("{}×{}: {}", r.width, r.height, r.why))),
-    );
-    reasons.extend(dropped.into_iter().map(|why| ("rung dropped".to_owned(), why)));
-    let case = passthrough::Case {
+    let mut case = passthrough::Case {
         video,
         preset: &preset.video,
         cadence: &cadence,
         frames,
         gop_frames,
         segment_frames,
-        rungs: &rungs,
+        rungs: &[],
         orientation: &orientation,
         colour: &colour,
     };
-    let (copy, segments, why) = match passthrough::passthrough(&case) {
+    let title = complexity.and_then(|c| title::Title::new(display, &preset.video, family.least_side, c));
+    let (rungs, passed) = match title {
+        None => {
+            let (rungs, dropped) = ladder::ladder(display, &preset.video.rungs, family.least_side);
+            reasons.extend(dropped.into_iter().map(|why| ("rung dropped".to_owned(), why)));
+            if preset.video.per_title.is_some() {
+                reasons.push(("per title".into(), "the source was not sampled: the fixed rungs".into()));
+            }
+            case.rungs = &rungs;
+            let passed = passthrough::passthrough(&case);
+            (rungs, passed)
+        }
+        Some(title) => {
+            let encoded = title.ladder();
+            let own_kbps = video.bytes as f64 * 8.0 / 1000.0 / (frames as f64 / rate.as_f64());
+            let passed = title.below_copy(own_kbps, &encoded).map_err(|why| vec![why]).and_then(|below| {
+                let passed = passthrough::passthrough(&passthrough::Case { rungs: &below.rungs, ..case })?;
+                Ok((below, passed))
+            });
+            let (choice, passed) = match passed {
+                Ok((below, passed)) => (below, Ok(passed)),
+                Err(faults) => (encoded, Err(faults)),
+            };
+            reasons.extend(choice.reasons);
+            (choice.rungs, passed)
+        }
+    };
+    reasons.extend(
+        rungs.iter().map(|r| (format!("rung {}p", r.height), format!("{}×{}: {}", r.width, r.height, r.why))),
+    );
+    let (copy, segments, why) = match passed {
         Ok(passthrough) => (Some(passthrough.copy), passthrough.segments, vec![passthrough.why]),
         Err(faults) => (None, cadence::segments(frames, segment_frames, gop_frames, rate), faults),
     };
@@ -175,8 +199,9 @@ pub fn plan(source: &SourceInfo, preset: &Preset, family: &Family) -> Plan {
     let mut rungs: Vec<RungTask> = rungs
         .iter()
         .map(|r| {
-            let rates = (r.settings.crf, r.settings.max_kbps, r.settings.buffer_kbit);
-            let mut rung = encoder(preset, family, (r.width, r.height), rates, gop_frames, &colour);
+            let RungPreset { crf, max_kbps, buffer_kbit, .. } = r.settings;
+            let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames };
+            let mut rung = encoder(preset, family, (r.width, r.height), rates, &colour);
             if family.device.is_none() {
                 rung.options.extend(r.settings.options.clone());
             }
@@ -225,35 +250,15 @@ pub fn plan(source: &SourceInfo, preset: &Preset, family: &Family) -> Plan {
     }
 }
 
-/// The file time at which the presentation begins: the first frame, or the first sound where it comes clearly before.
-fn origin(source: &SourceInfo, rate: Ratio, reasons: &mut Vec<(String, String)>) -> i64 {
-    let video = &source.video;
-    let first = video.pts[0];
-    let first_s = first as f64 * video.time_base.as_f64();
-    let frame_s = 1.0 / rate.as_f64();
-    let sound = source.audio.iter().map(|a| a.start_s).fold(f64::INFINITY, f64::min);
-    if sound.is_finite() && first_s - sound > frame_s.max(0.05) {
-        let lead = first_s - sound;
-        reasons.push((
-            "start".into(),
-            format!("sound begins {lead:.3} s before the picture: the first frame stands until then"),
-        ));
-        return first - (lead / video.time_base.as_f64()).round() as i64;
-    }
-    first
-}
-
 fn encoder(
     preset: &Preset,
     family: &Family,
     size: (u32, u32),
-    (crf, max_kbps, buffer_kbit): (f64, u32, u32),
-    gop_frames: u64,
+    rates: Rates,
     colour: &picture::OutputColour,
 ) -> RungTask {
     // Only of the I-frame rendition is every frame a GOP.
-    let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames };
-    let mut rung = family.encoder(preset, size, rates, gop_frames == 1);
+    let mut rung = family.encoder(preset, size, rates, rates.gop_frames == 1);
     let mut set = |key: &str, value: &str| rung.options.insert(key.to_owned(), value.to_owned());
     set("color_primaries", colour.primaries);
     set("color_trc", colour.transfer);
@@ -281,8 +286,9 @@ fn trick(
     let settings = &preset.trick;
     let fits = |r: &&RungTask| r.width.min(r.height) <= settings.max_height;
     let rung = rungs.iter().find(fits).or(rungs.last()).expect("a ladder has at least one rung");
-    let rates = (settings.crf, settings.max_kbps, settings.buffer_kbit);
-    let rung = encoder(preset, family, (rung.width, rung.height), rates, 1, colour);
+    let TrickPreset { crf, max_kbps, buffer_kbit, .. } = *settings;
+    let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames: 1 };
+    let rung = encoder(preset, family, (rung.width, rung.height), rates, colour);
     TrickTask { rung, every_frames: second * u64::from(settings.every_s) }
 }
 
@@ -380,7 +386,7 @@ mod tests {
 
     fn planned(source: &SourceInfo) -> Plan {
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
-        plan(source, &preset, preset.family())
+        plan(source, None, &preset, preset.family())
     }
 
     fn why<'a>(plan: &'a Plan, what: &str) -> Vec<&'a str> {

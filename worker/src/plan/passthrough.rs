@@ -245,7 +245,7 @@ mod tests {
 
     fn planned(source: &SourceInfo) -> Plan {
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
-        plan(source, &preset, preset.family())
+        plan(source, None, &preset, preset.family())
     }
 
     fn refusals(source: &SourceInfo) -> Vec<String> {
@@ -308,7 +308,7 @@ mod tests {
     fn a_preset_may_not_ask_for_it() {
         let mut preset = Preset::load(preset::DEFAULT).expect("shipped");
         preset.video.passthrough = false;
-        let plan = plan(&conforming(), &preset, preset.family());
+        let plan = plan(&conforming(), None, &preset, preset.family());
         assert_eq!(plan.copy, None);
         assert!(plan.reasons.contains(&("no passthrough".into(), "the preset does not ask for it".into())));
     }

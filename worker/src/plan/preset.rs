@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::family::Family;
 
 /// The presets that ship with the worker, by name.
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 4] = [
     ("web-h264", include_str!("../../../presets/web-h264.toml")),
+    ("web-h264-per-title", include_str!("../../../presets/web-h264-per-title.toml")),
     ("web-hevc", include_str!("../../../presets/web-hevc.toml")),
     ("web-av1", include_str!("../../../presets/web-av1.toml")),
 ];
@@ -59,8 +60,35 @@ pub struct VideoPreset {
     /// One analysis for all rungs; without it each rung's encoder looks ahead for itself.
     #[serde(default)]
     pub analysis: Option<AnalysisPreset>,
-    /// Rungs, largest first.
+    /// A ladder for each title; without it the rungs are the ladder of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_title: Option<PerTitlePreset>,
+    /// Rungs, largest first. Per title, their caps alone count.
     pub rungs: Vec<RungPreset>,
+}
+
+/// What a ladder for each title is to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerTitlePreset {
+    /// The top rung is so good and no better: 0 to 100, about VMAF.
+    pub target_quality: f64,
+    /// Rate of the bottom rung, kilobits a second: what the weakest networks carry.
+    pub floor_kbps: f64,
+    /// Ratio of the rates of neighbours, at least.
+    pub least_step: f64,
+    /// Ratio of the rates of neighbours, at most.
+    pub most_step: f64,
+    /// Rungs at most.
+    pub max_rungs: u32,
+    /// A rung's cap is at most so many times its expected rate.
+    pub peak: f64,
+    /// Heights of the boxes (16:9) that a rung may have, largest first. Every second one is measured.
+    pub heights: Vec<u32>,
+    /// Rate factors that are measured, best first; rungs lie between the first and the last.
+    pub crfs: Vec<f64>,
+    /// Samples at most, each of one GOP.
+    pub samples: u32,
 }
 
 /// Which rung looks ahead for all, and how.
@@ -198,6 +226,9 @@ impl Preset {
         if video.analysis.is_some() && video.encoder != "libx264" {
             return invalid("video.analysis needs libx264: it is x264 that notes what it finds");
         }
+        if let Some(why) = video.per_title.as_ref().and_then(PerTitlePreset::fault) {
+            return invalid(why);
+        }
         if preset.trick.every_s == 0 || !video.gop_s.is_multiple_of(preset.trick.every_s) {
             return invalid("trick.every_s must divide video.gop_s");
         }
@@ -226,6 +257,41 @@ impl Preset {
     /// The resolved preset as JSON: part of what a version is derived from.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a preset has no map with keys other than text")
+    }
+}
+
+impl PerTitlePreset {
+    /// What contradicts itself.
+    fn fault(&self) -> Option<&'static str> {
+        let rules = [
+            (
+                self.target_quality > 0.0 && self.target_quality <= 100.0,
+                "video.per_title.target_quality is above 0 and at most 100",
+            ),
+            (self.floor_kbps >= 1.0, "video.per_title.floor_kbps starts at 1"),
+            (
+                self.least_step >= 1.1 && self.least_step < self.most_step && self.most_step <= 4.0,
+                "video.per_title.least_step starts at 1.1 and is below most_step, which is at most 4",
+            ),
+            ((2..=12).contains(&self.max_rungs), "video.per_title.max_rungs is 2 to 12"),
+            (self.peak >= 1.0, "video.per_title.peak starts at 1"),
+            (
+                self.heights.len() >= 2 && self.heights.is_sorted_by(|a, b| a > b),
+                "video.per_title.heights are two or more, each smaller than the one before",
+            ),
+            (
+                self.heights.iter().all(|h| *h >= 16 && h.is_multiple_of(2)),
+                "video.per_title.heights are even and start at 16",
+            ),
+            (
+                self.crfs.len() >= 2
+                    && self.crfs.is_sorted_by(|a, b| a < b)
+                    && self.crfs.iter().all(|crf| *crf > 0.0 && *crf <= 63.0),
+                "video.per_title.crfs are two or more, above 0, at most 63, each larger than the one before",
+            ),
+            ((1..=100).contains(&self.samples), "video.per_title.samples is 1 to 100"),
+        ];
+        rules.into_iter().find(|(kept, _)| !kept).map(|(_, why)| why)
     }
 }
 

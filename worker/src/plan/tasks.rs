@@ -167,7 +167,7 @@ mod tests {
     fn sound_comes_first_and_stills_last() {
         let source = source(25 * 60);
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
-        let plan = plan(&source, &preset, preset.family());
+        let plan = plan(&source, None, &preset, preset.family());
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
         let tasks = plan.tasks(&source, Path::new("tree"), &limits);
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();

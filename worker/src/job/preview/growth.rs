@@ -259,7 +259,7 @@ mod tests {
     /// A growth over 25 s, and the folders that it waits for.
     fn growth() -> (Growth, Vec<String>) {
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
-        let plan = plan(&source(625), &preset, preset.family());
+        let plan = plan(&source(625), None, &preset, preset.family());
         let growth = Growth::new(&plan);
         let folders = growth.tracks.iter().map(|t| t.folder.clone()).collect();
         (growth, folders)

@@ -1,0 +1,110 @@
+//! A range of output frames as pictures of one size: decoded, put to the output's cadence, filtered.
+
+use std::fs::File;
+use std::ops::Range;
+
+use ffmpeg_next::frame::Video;
+
+use crate::Keyframe;
+use crate::cadence::Resampler;
+use crate::decode::VideoReader;
+use crate::error::{MediaError, Result};
+use crate::scale::{Prepare, WORK_FORMAT};
+use crate::task::{Cadence, ChunkTask, Limits, SampleTask};
+
+/// Where pictures come from, and what is done to them.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    limits: &'a Limits,
+    stream: usize,
+    seek: Keyframe,
+    cadence: Cadence,
+    prepare: &'a str,
+}
+
+impl<'a> From<&'a ChunkTask> for Origin<'a> {
+    fn from(task: &'a ChunkTask) -> Origin<'a> {
+        let ChunkTask { limits, stream, seek, cadence, prepare, .. } = task;
+        Origin { limits, stream: *stream, seek: *seek, cadence: *cadence, prepare }
+    }
+}
+
+impl<'a> From<&'a SampleTask> for Origin<'a> {
+    fn from(task: &'a SampleTask) -> Origin<'a> {
+        let SampleTask { limits, stream, seek, cadence, prepare, .. } = task;
+        Origin { limits, stream: *stream, seek: *seek, cadence: *cadence, prepare }
+    }
+}
+
+/// The pictures of a range of output frames.
+pub struct Pictures {
+    reader: VideoReader,
+    cadence: Cadence,
+    prepare: Prepare,
+    resampler: Resampler<Held>,
+    first: u64,
+}
+
+impl Pictures {
+    /// Of the output frames in `range`.
+    pub fn open(origin: Origin, source: File, range: Range<u64>) -> Result<Pictures> {
+        let mut reader = VideoReader::open(source, origin.stream, origin.limits)?;
+        reader.seek(origin.seek)?;
+        Ok(Pictures {
+            reader,
+            cadence: origin.cadence,
+            prepare: Prepare::new(origin.prepare, WORK_FORMAT, origin.cadence.time_base),
+            resampler: Resampler::new(range.start, range.end),
+            first: range.start,
+        })
+    }
+
+    /// The next output frames and their pictures, `count` or a few more; empty at the end.
+    pub fn next(&mut self, count: usize) -> Result<Vec<(u64, Video)>> {
+        let mut batch = Vec::new();
+        let Pictures { reader, cadence, prepare, resampler, first } = self;
+        while !resampler.is_done() && batch.len() < count {
+            let emit = |frame: u64, held: &mut Held| -> Result<()> {
+                batch.push((frame, held.picture(prepare)?));
+                Ok(())
+            };
+            match reader.next_frame()? {
+                Some((pts, frame)) => resampler.push(cadence.frame_at(pts), Held::Decoded(frame), emit)?,
+                None => {
+                    resampler.finish(emit)?;
+                    if !resampler.is_done() {
+                        let what = format!("no frame to show from output frame {first} on");
+                        return Err(MediaError::internal("pictures", what));
+                    }
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Source frames that were shown so far, and output frames that repeat the one before.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.resampler.shown, self.resampler.repeated)
+    }
+}
+
+/// A source frame that may be shown several times but is filtered once, and not at all where it is never shown.
+enum Held {
+    Decoded(Video),
+    Prepared(Video),
+}
+
+impl Held {
+    fn picture(&mut self, prepare: &mut Prepare) -> Result<Video> {
+        if let Held::Decoded(frame) = self {
+            let frame = std::mem::replace(frame, Video::empty());
+            *self = Held::Prepared(prepare.run(frame)?);
+        }
+        match self {
+            Held::Prepared(picture) => crate::sys::share(picture),
+            Held::Decoded(_) => {
+                Err(MediaError::internal("pictures", "this frame could not be filtered before"))
+            }
+        }
+    }
+}
