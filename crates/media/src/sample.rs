@@ -13,7 +13,7 @@ use crate::error::{MediaError, Result, Step};
 use crate::lead::FrameKind;
 use crate::pictures::Pictures;
 use crate::quality::{Luma, Reference};
-use crate::scale::Scaler;
+use crate::scale::{Prepare, WORK_FORMAT, scaler};
 use crate::task::{Measured, SampleTask, Sampled, Trial};
 
 /// Pictures that are read at a time.
@@ -22,6 +22,7 @@ const BATCH: usize = 8;
 /// Runs the task. One thread: samples are many, and each has a child of its own.
 pub fn run(task: &SampleTask, source: File, report: &Reporter) -> Result<Sampled> {
     let pictures = read(task, source)?;
+    let shown = (pictures[0].width(), pictures[0].height());
     let compared = (task.compare_every / 2..task.frames).step_by(task.compare_every.max(1) as usize);
     let references: BTreeMap<u64, Reference> =
         compared.map(|n| (n, Reference::new(Luma::of(&pictures[n as usize])))).collect();
@@ -31,15 +32,9 @@ pub fn run(task: &SampleTask, source: File, report: &Reporter) -> Result<Sampled
     for (trial, done) in task.trials.iter().zip(1..) {
         if size != (trial.rung.width, trial.rung.height) {
             size = (trial.rung.width, trial.rung.height);
-            scaled = resize(&pictures, size)?;
+            scaled = resize(&pictures, size, task.cadence.time_base)?;
         }
-        measured.push(measure(
-            trial,
-            &scaled,
-            &references,
-            (pictures[0].width(), pictures[0].height()),
-            task.cadence.rate,
-        )?);
+        measured.push(measure(task, trial, &scaled, shown, &references)?);
         report.progress(done)?;
     }
     Ok(Sampled { measured, cpu_ms: 0, peak_kib: 0 })
@@ -64,23 +59,30 @@ fn read(task: &SampleTask, source: File) -> Result<Vec<Video>> {
     }
 }
 
-fn resize(pictures: &[Video], size: (u32, u32)) -> Result<Vec<Video>> {
+fn resize(pictures: &[Video], size: (u32, u32), time_base: Ratio) -> Result<Vec<Video>> {
     let own = (pictures[0].width(), pictures[0].height());
     if own == size {
         return pictures.iter().map(crate::sys::share).collect();
     }
-    let mut scaler = Scaler::new(own, size)?;
-    pictures.iter().map(|picture| scaler.run(picture)).collect()
+    let mut scaler = scaler(size, time_base);
+    pictures.iter().map(|picture| scaler.run(crate::sys::share(picture)?)).collect()
+}
+
+/// As players show it, and as the measure of quality was fitted.
+fn enlarge(to: (u32, u32), time_base: Ratio) -> Prepare {
+    let chain = format!("scale={}:{}:flags=bicubic+accurate_rnd+bitexact", to.0, to.1);
+    Prepare::new(&chain, WORK_FORMAT, time_base)
 }
 
 fn measure(
+    task: &SampleTask,
     trial: &Trial,
     pictures: &[Video],
-    references: &BTreeMap<u64, Reference>,
     shown: (u32, u32),
-    rate: Ratio,
+    references: &BTreeMap<u64, Reference>,
 ) -> Result<Measured> {
     let Trial { crf, rung } = trial;
+    let rate = task.cadence.rate;
     let mut encoder = Encoder::open(rung, rate)?;
     let mut packets = Vec::new();
     for (n, picture) in pictures.iter().enumerate() {
@@ -90,14 +92,14 @@ fn measure(
     encoder.finish_raw(|packet| packets.push(packet))?;
     let mut scaler = match (rung.width, rung.height) == shown {
         true => None,
-        false => Some(Scaler::new((rung.width, rung.height), shown)?),
+        false => Some(enlarge(shown, task.cadence.time_base)),
     };
     let (mut sum, mut next) = (0.0, 0);
     decode(&encoder, &packets, |picture| {
         if let Some(reference) = references.get(&next) {
             let luma = match &mut scaler {
                 None => Luma::of(&picture),
-                Some(scaler) => Luma::of(&scaler.run(&picture)?),
+                Some(scaler) => Luma::of(&scaler.run(picture)?),
             };
             sum += reference.quality(luma);
         }
