@@ -31,6 +31,12 @@ fn thirty_frames_of_television() {
     judge(&Clip { rate: (30_000, 1001), frames: 241, ..Clip::default() });
 }
 
+/// A frame is shorter than an access unit of sound.
+#[test]
+fn sixty_frames_with_sound() {
+    judge(&Clip { rate: (60, 1), frames: 421, ..Clip::default() });
+}
+
 #[test]
 fn a_silent_film_at_23_976() {
     judge(&Clip {
