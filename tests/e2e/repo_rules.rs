@@ -49,14 +49,15 @@ fn libav_is_named_in_the_media_crate_alone() {
 #[test]
 fn unsafe_code_has_one_room_and_says_why_it_is_sound() {
     let sys = Path::new("crates/media/src/sys.rs");
-    for file in rust_files().into_iter().filter(|file| *file != this()) {
+    // Written so that this file keeps the rule too.
+    let word = concat!("un", "safe");
+    let openings = ["{", "fn", "impl", "extern"].map(|what| format!("{word} {what}"));
+    for file in rust_files() {
         let text = read(&file);
         let lines: Vec<&str> = text.lines().collect();
         for (i, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            let is_unsafe =
-                ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|w| code.contains(w));
-            if !is_unsafe {
+            if !openings.iter().any(|opening| code.contains(opening)) {
                 continue;
             }
             assert_eq!(file, sys, "unsafe code at line {}", i + 1);
@@ -97,8 +98,14 @@ fn files_are_small() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let forbidden = ["todo!(", "unimplemented!(", "#[ignore", "cfg(feature = \"local\")"];
-    for file in rust_files().into_iter().filter(|file| *file != this()) {
+    // Written so that this file keeps the rule too.
+    let forbidden = [
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("#[", "ignore"),
+        concat!("cfg(feature", " = \"local\")"),
+    ];
+    for file in rust_files() {
         let text = read(&file);
         for words in forbidden {
             assert!(!text.contains(words), "{} has {words}", file.display());
