@@ -226,6 +226,12 @@ impl Preset {
         if video.analysis.is_some() && video.encoder != "libx264" {
             return invalid("video.analysis needs libx264: it is x264 that notes what it finds");
         }
+        if video.encoder == "libx264" && video.each_options().any(|options| refines_intra_modes(&options)) {
+            return invalid(
+                "x264 gives other bytes from run to run where subq is 8 or more, as its presets have it from slow on: \
+                 set subq to 7 or less in the options",
+            );
+        }
         if let Some(why) = video.per_title.as_ref().and_then(PerTitlePreset::fault) {
             return invalid(why);
         }
@@ -258,6 +264,31 @@ impl Preset {
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a preset has no map with keys other than text")
     }
+}
+
+impl VideoPreset {
+    /// The options that encoders are opened with: of all rungs, and with what the leader and each rung add.
+    fn each_options(&self) -> impl Iterator<Item = BTreeMap<String, String>> {
+        let added = self.analysis.iter().map(|a| &a.options).chain(self.rungs.iter().map(|r| &r.options));
+        let with = |added: &BTreeMap<String, String>| {
+            let mut options = self.options.clone();
+            options.extend(added.clone());
+            options
+        };
+        std::iter::once(self.options.clone()).chain(added.map(with))
+    }
+}
+
+/// True where x264 chooses intra modes by rate and distortion once more: it then compares with costs that it did not
+/// always compute (r3095, `intra_rd_refine`), so the bytes depend on what memory held before.
+fn refines_intra_modes(options: &BTreeMap<String, String>) -> bool {
+    const LEVEL: u32 = 8;
+    /// x264's presets that have this level, by name and by number.
+    const PRESETS: [&str; 8] = ["slow", "6", "slower", "7", "veryslow", "8", "placebo", "9"];
+    let own = options.get("x264-params").is_some_and(|p| p.contains("subme") || p.contains("subq"));
+    let level = options.get("subq").map(|level| level.parse().unwrap_or(LEVEL));
+    let implied = || options.get("preset").is_some_and(|preset| PRESETS.contains(&preset.as_str()));
+    own || level.map_or_else(implied, |level| level >= LEVEL)
 }
 
 impl PerTitlePreset {
@@ -328,12 +359,23 @@ mod tests {
     }
 
     #[test]
+    fn slow_presets_of_x264_are_taken_with_a_lower_subq() {
+        let text =
+            |subq: &str| SHIPPED[0].1.replace("preset = \"veryfast\"", &format!("preset = \"slow\"{subq}"));
+        assert!(Preset::parse("x", &text("\nsubq = \"7\"")).is_ok());
+        assert!(Preset::parse("x", &text("")).is_err());
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         let broken = [
             ("every_s = 1", "every_s = 0"),
             ("width = 1920", "width = 100"),
             ("channels = 2", "channels = 6"),
             ("encoder = \"libx264\"", "encoder = \"h264_nvenc\""),
+            ("preset = \"veryfast\"", "preset = \"slower\""),
+            ("preset = \"veryfast\"", "preset = \"veryfast\"\nsubq = \"8\""),
+            ("preset = \"veryfast\"", "preset = \"veryfast\"\nx264-params = \"subme=9\""),
         ];
         for (from, to) in broken {
             let text = SHIPPED[0].1.replace(from, to);
