@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::unfinished::{commits, start, task_file, wait_for};
 use super::{generated, transcode};
 use crate::support::clip::Clip;
-use crate::support::process::{Process, Signal};
+use crate::support::process::Signal;
 use crate::support::programs;
 
 #[test]
@@ -25,20 +26,8 @@ fn an_interrupted_transcode_goes_on_where_it_ended() {
     let bench = Bench::new(600);
     let whole = bench.transcode("whole", &[]);
     let out = bench.folder.path().join("interrupted");
-    let running = Process::start(&programs::worker(), |command| {
-        command
-            .arg("transcode")
-            .arg(&bench.source)
-            .arg(&out)
-            .args(["--jobs", "1"])
-            .arg("--preset")
-            .arg(&bench.preset);
-    });
-    let begun = Instant::now();
-    while chunks_done(&out) < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no chunk was finished:\n{}", running.said());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let running = start(&bench.source, &out, bench.preset());
+    wait_for(&running, || (commits(&out, "chunk-").len() >= 2).then_some(()));
     let children = running.descendants();
     let stopped = running.stop(Signal::INT);
     assert_eq!(stopped.status.code(), Some(1));
@@ -61,7 +50,7 @@ fn what_memory_held_before_does_not_change_a_byte() {
     // 60 and 26 macroblocks wide, the smallest in its preset's ladder: no multiple of what a vector holds.
     let clip = Clip { size: (960, 540), display: (960, 540), frames: 120, ..generated::open_gop() };
     let source = clip.make(folder.path());
-    for preset in ["web-h264", "web-h264-per-title", "web-hevc", "web-av1"] {
+    for preset in &shipped_presets() {
         let task = chunk_task(&source, &folder.path().join(format!("{preset}-begun")), preset);
         let [one, other] = ["1", "85"].map(|filler| {
             let out = folder.path().join(format!("{preset}-{filler}"));
@@ -85,23 +74,21 @@ fn what_memory_held_before_does_not_change_a_byte() {
     }
 }
 
-/// What the child of the first chunk of a job is told: a worker that is killed leaves it behind.
+fn shipped_presets() -> Vec<String> {
+    let files = std::fs::read_dir(programs::repository().join("presets")).expect("presets").flatten();
+    let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
+    let presets: Vec<String> = names.filter(|name| name != "families").collect();
+    assert!(presets.len() >= 4, "{presets:?}");
+    presets
+}
+
+/// What the child of the first chunk of a job is told.
 fn chunk_task(source: &Path, out: &Path, preset: &str) -> Value {
-    let running = Process::start(&programs::worker(), |command| {
-        command.arg("transcode").arg(source).arg(out).args(["--jobs", "1", "--preset", preset]);
-    });
-    let begun = Instant::now();
-    let task = loop {
-        let json = work_folder(out).map(|work| std::fs::read(work.join("chunk-0000.task.json")));
-        let task = json.and_then(|json| serde_json::from_slice::<Value>(&json.ok()?).ok());
-        if let Some(task) = task {
-            break task["chunk"].clone();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "no chunk began:\n{}", running.said());
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let running = start(source, out, preset);
+    // It may be read before it is whole.
+    let task = wait_for(&running, || serde_json::from_slice::<Value>(&task_file(out, "chunk-0000")?).ok());
     running.stop(Signal::KILL);
-    task
+    task["chunk"].clone()
 }
 
 fn with_out(task: &Value, out: &Path) -> Value {
@@ -131,26 +118,15 @@ impl Bench {
 
     fn transcode(&self, name: &str, more: &[&str]) -> PathBuf {
         let out = self.folder.path().join(name);
-        let preset = self.preset.to_str().expect("a plain path");
-        let tree = transcode(&self.source, &out, &[&["--preset", preset], more].concat());
+        let tree = transcode(&self.source, &out, &[&["--preset", self.preset()], more].concat());
         let segments = tree.videos()[0].media.segments.len();
         assert!(segments >= 6, "{segments} segments are too few chunks to tell");
         out
     }
-}
 
-/// Finished chunks of an unfinished tree.
-fn chunks_done(out: &Path) -> usize {
-    let commits = work_folder(out).map(|work| std::fs::read_dir(work.join("commits")));
-    let Some(Ok(commits)) = commits else { return 0 };
-    let names = commits.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with("chunk-") && name.ends_with(".json")).count()
-}
-
-/// Where an unfinished tree is worked on.
-fn work_folder(out: &Path) -> Option<PathBuf> {
-    let hidden = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-    std::fs::read_dir(out).ok()?.flatten().map(|entry| entry.path()).find(hidden)
+    fn preset(&self) -> &str {
+        self.preset.to_str().expect("a plain path")
+    }
 }
 
 fn modified(path: &Path) -> SystemTime {

@@ -11,6 +11,7 @@ mod real;
 mod stills;
 mod title;
 mod tree;
+mod unfinished;
 mod video;
 
 use std::path::Path;

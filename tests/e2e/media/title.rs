@@ -1,7 +1,6 @@
 //! A ladder for each title: what the content needs, from samples that are taken once.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -9,11 +8,13 @@ use super::determinism::assert_same;
 use super::generated::judge_in;
 use super::transcode;
 use super::tree::{Rendition, Tree};
+use super::unfinished::{commits, start, wait_for};
 use crate::support::clip::Clip;
-use crate::support::process::{Process, Signal, run};
+use crate::support::process::{Signal, run};
 use crate::support::programs;
 
-const PRESET: &[&str] = &["--preset", "web-h264-per-title"];
+const PRESET: &[&str] = &["--preset", NAME];
+const NAME: &str = "web-h264-per-title";
 /// Wide enough for several sizes, long enough for two samples.
 const CLIP: Clip = Clip {
     name: "clip.mp4",
@@ -94,8 +95,8 @@ fn a_job_that_was_killed_while_it_sampled_goes_on_with_the_samples_that_it_has()
     let first = killed_after_a_sample(&source, &out);
     let made = std::fs::metadata(&first).and_then(|file| file.modified()).expect("the first sample");
     // The name of the work folder is a hash, so it is found again where it was.
-    let running = start(&source, &out);
-    wait_for(&running, || (count(&out, "chunk-") > 0).then_some(()));
+    let running = start(&source, &out, NAME);
+    wait_for(&running, || commits(&out, "chunk-").pop());
     assert_eq!(std::fs::metadata(&first).and_then(|file| file.modified()).expect("still there"), made);
     running.stop(Signal::KILL);
     transcode(&source, &out, PRESET);
@@ -121,46 +122,11 @@ fn whoever_committed_a_sample_decides_its_numbers() {
 
 /// Starts a transcode and kills it as soon as it has committed a sample; gives the commit's file.
 fn killed_after_a_sample(source: &Path, out: &Path) -> PathBuf {
-    let running = start(source, out);
-    let first = wait_for(&running, || commits(out).into_iter().find(|path| is_of(path, "sample-")));
+    let running = start(source, out, NAME);
+    let first = wait_for(&running, || commits(out, "sample-").pop());
     running.stop(Signal::KILL);
-    assert_eq!(count(out, "chunk-"), 0, "it was killed too late to tell");
+    assert!(commits(out, "chunk-").is_empty(), "it was killed too late to tell");
     first
-}
-
-fn start(source: &Path, out: &Path) -> Process {
-    Process::start(&programs::worker(), |command| {
-        command.arg("transcode").arg(source).arg(out).args(["--jobs", "1"]).args(PRESET);
-    })
-}
-
-fn wait_for<T>(running: &Process, mut what: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = what() {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "it did not come so far:\n{}", running.said());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Commits of an unfinished tree.
-fn commits(out: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| -> Vec<PathBuf> {
-        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-    };
-    let works = entries(out).into_iter().filter(|path| is_of(path, "."));
-    let commits = works.flat_map(|work| entries(&work.join("commits")));
-    commits.filter(|path| path.extension().is_some_and(|end| end == "json")).collect()
-}
-
-fn count(out: &Path, begin: &str) -> usize {
-    commits(out).iter().filter(|path| is_of(path, begin)).count()
-}
-
-fn is_of(path: &Path, begin: &str) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(begin))
 }
 
 /// Heights and rates of the rungs, largest first.

@@ -226,10 +226,11 @@ impl Preset {
         if video.analysis.is_some() && video.encoder != "libx264" {
             return invalid("video.analysis needs libx264: it is x264 that notes what it finds");
         }
-        if video.encoder == "libx264" && video.each_options().any(|options| refines_intra_modes(&options)) {
+        if video.encoder == "libx264" && video.each_options().any(|options| may_refine_intra_modes(&options))
+        {
             return invalid(
                 "x264 gives other bytes from run to run where subq is 8 or more, as its presets have it from slow on: \
-                 set subq to 7 or less in the options",
+                 set the option subq to 7 or less, and not in x264-params",
             );
         }
         if let Some(why) = video.per_title.as_ref().and_then(PerTitlePreset::fault) {
@@ -279,16 +280,19 @@ impl VideoPreset {
     }
 }
 
-/// True where x264 chooses intra modes by rate and distortion once more: it then compares with costs that it did not
+/// True where x264 may choose intra modes by rate and distortion once more: it then compares with costs that it did not
 /// always compute (r3095, `intra_rd_refine`), so the bytes depend on what memory held before.
-fn refines_intra_modes(options: &BTreeMap<String, String>) -> bool {
-    const LEVEL: u32 = 8;
-    /// x264's presets that have this level, by name and by number.
-    const PRESETS: [&str; 8] = ["slow", "6", "slower", "7", "veryslow", "8", "placebo", "9"];
-    let own = options.get("x264-params").is_some_and(|p| p.contains("subme") || p.contains("subq"));
-    let level = options.get("subq").map(|level| level.parse().unwrap_or(LEVEL));
-    let implied = || options.get("preset").is_some_and(|preset| PRESETS.contains(&preset.as_str()));
-    own || level.map_or_else(implied, |level| level >= LEVEL)
+fn may_refine_intra_modes(options: &BTreeMap<String, String>) -> bool {
+    /// x264's presets below the first one that does so.
+    const FAST: [&str; 6] = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
+    const MOST: u32 = 7;
+    // Parameters in x264's own words could set it behind our back.
+    let says_more = |key: &str| options.get(key).is_some_and(|p| p.contains("subme") || p.contains("subq"));
+    let is_low = match options.get("subq") {
+        Some(level) => level.parse().is_ok_and(|level: u32| level <= MOST),
+        None => options.get("preset").is_none_or(|preset| FAST.contains(&preset.as_str())),
+    };
+    !is_low || says_more("x264-params") || says_more("x264opts")
 }
 
 impl PerTitlePreset {
@@ -374,8 +378,11 @@ mod tests {
             ("channels = 2", "channels = 6"),
             ("encoder = \"libx264\"", "encoder = \"h264_nvenc\""),
             ("preset = \"veryfast\"", "preset = \"slower\""),
+            ("preset = \"veryfast\"", "preset = \"Slow\""),
+            ("preset = \"veryfast\"", "preset = \"6\""),
             ("preset = \"veryfast\"", "preset = \"veryfast\"\nsubq = \"8\""),
             ("preset = \"veryfast\"", "preset = \"veryfast\"\nx264-params = \"subme=9\""),
+            ("preset = \"veryfast\"", "preset = \"veryfast\"\nx264opts = \"subq=9\""),
         ];
         for (from, to) in broken {
             let text = SHIPPED[0].1.replace(from, to);
