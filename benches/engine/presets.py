@@ -100,10 +100,17 @@ def with_crf_offset(preset, offset):
 
 
 def plain(preset, x264_preset):
-    """The same ladder by plain capped CRF with one of x264's own presets: none of our ideas, only our engine."""
+    """The same ladder by plain capped CRF with one of x264's own presets: none of our ideas, only our engine.
+
+    >>> video = plain(load("web-h264"), "medium")["video"]
+    >>> video["options"], [rung for rung in video["rungs"] if "options" in rung]
+    ({'preset': 'medium', 'profile': 'high'}, [])
+    """
     varied = copy.deepcopy(preset)
     varied["video"] = {k: v for k, v in varied["video"].items() if k in PLAIN_FIELDS}
     varied["video"]["options"] = {"preset": x264_preset, "profile": "high"}
+    for rung in varied["video"]["rungs"]:
+        rung.pop("options", None)
     return varied
 
 

@@ -9,9 +9,14 @@ use flodrama_media::child;
 use crate::app::App;
 use crate::config::{Config, Log, LogFormat};
 use crate::error::JobError;
+use crate::family::FamilyError;
+use crate::plan::PresetError;
 
 mod inspect;
 mod transcode;
+
+/// The exit code of wrong usage, as clap has it.
+const WRONG_USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(name = "flodrama-worker", version, about = "Turns uploaded episodes into published HLS.")]
@@ -108,6 +113,10 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => match e.downcast_ref::<JobError>() {
             Some(job) => fail(&job.message, &job.detail),
+            None if e.is::<PresetError>() || e.is::<FamilyError>() => {
+                fail(&e.to_string(), "");
+                ExitCode::from(WRONG_USAGE)
+            }
             None => fail(&e.to_string(), ""),
         },
     }

@@ -20,11 +20,12 @@ def row_of_preset(bench, name, preset):
     figure = f"bits at equal VMAF, `{name}` against the fixed ladder of `{fixed_name}`"
     ratios = {"vmaf": [], "ssim_db": []}
     lines = [("clip", "bits by VMAF", "bits by SSIM", "rungs", "fixed rungs")]
-    skipped = []
+    skipped, refused = [], []
     for path in bench.clips:
         source = sources.clip(bench.arena.tool, bench.arena.store, path, bench.clip_seconds)
-        if why := bench.ours.refusal(source, preset):
-            return not_run("per-title", figure, f"≤ {GOAL:.2f}", f"the worker refuses it: {why}")
+        if why := bench.ours.refusal(source, preset) or bench.ours.refusal(source, bench.preset):
+            refused.append(f"{source.name} ({why})")
+            continue
         ours = bench.arena.assess(bench.our_contestant(preset, f"ours, {name}", source), source)["rungs"]
         fixed = bench.arena.assess(bench.our_contestant(bench.preset, f"ours, {fixed_name}", source), source)["rungs"]
         found = {measure: ladder_bd_rate(fixed, ours, measure) for measure in ratios}
@@ -38,11 +39,14 @@ def row_of_preset(bench, name, preset):
                 ratios[measure].append(1 + bd)
     bench.tables[f"Per title: `{name}`, bits at equal quality (1.00: as the fixed ladder)"] = lines
     if not ratios["vmaf"]:
-        return not_run("per-title", figure, f"≤ {GOAL:.2f}", "no clip on which both ladders share a range of quality")
+        why = "no clip on which both ladders share a range of quality"
+        return not_run("per-title", figure, f"≤ {GOAL:.2f}", "; ".join([why, *refused]))
     mean = sum(ratios["vmaf"]) / len(ratios["vmaf"])
     note = f"by SSIM {sum(ratios['ssim_db']) / max(1, len(ratios['ssim_db'])):.2f}"
     if skipped:
         note += f"; no common range of quality, left out: {', '.join(skipped)}"
+    if refused:
+        note += f"; refused by the worker: {', '.join(refused)}"
     measured = f"{len(ratios['vmaf'])} clips, {min(ratios['vmaf']):.2f} to {max(ratios['vmaf']):.2f}"
     return at_most("per-title", figure, mean, GOAL, measured, note)
 

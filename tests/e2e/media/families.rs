@@ -93,13 +93,21 @@ fn a_family_that_does_not_work_here_leaves_the_work_to_the_processor_and_says_wh
 }
 
 #[test]
-fn families_that_do_not_fit_are_refused() {
+fn families_and_presets_that_do_not_fit_are_wrong_usage() {
     let folder = tempfile::tempdir().expect("folder");
     let source = Clip { frames: 25, ..Clip::default() }.make(folder.path());
-    for (family, said) in [("nvidia", "nvenc, vaapi, qsv"), ("x265", "h264")] {
-        let args = [Path::new("plan"), &source, Path::new("--family"), Path::new(family)];
+    let broken = folder.path().join("broken.toml");
+    std::fs::write(&broken, "name = 'broken'\ncolour = 'blue'\n").expect("a preset");
+    let broken = broken.to_str().expect("a plain path");
+    for (option, value, said) in [
+        ("--family", "nvidia", "nvenc, vaapi, qsv"),
+        ("--family", "x265", "h264"),
+        ("--preset", "web-h265", "web-h265"),
+        ("--preset", broken, "colour"),
+    ] {
+        let args = [Path::new("plan"), &source, Path::new(option), Path::new(value)];
         let done = run(programs::worker(), args);
-        assert_eq!(done.code, Some(1), "{family}");
+        assert_eq!(done.code, Some(2), "{value}: {}", done.stderr);
         assert!(done.stderr.contains(said), "{}", done.stderr);
     }
 }
