@@ -381,7 +381,7 @@ mod tests {
             ("preset = \"veryfast\"", "preset = \"Slow\""),
             ("preset = \"veryfast\"", "preset = \"6\""),
             ("preset = \"veryfast\"", "preset = \"veryfast\"\nsubq = \"8\""),
-            ("preset = \"veryfast\"", "preset = \"veryfast\"\nx264-params = \"subme=9\""),
+            ("x264-params = \"", "x264-params = \"subme=9:"),
             ("preset = \"veryfast\"", "preset = \"veryfast\"\nx264opts = \"subq=9\""),
         ];
         for (from, to) in broken {
