@@ -17,6 +17,7 @@ use crate::child::Reporter;
 use crate::decode::VideoReader;
 use crate::encoder::Encoder;
 use crate::error::{MediaError, Result, Step};
+use crate::fields::Frames;
 use crate::lead::FrameKind;
 use crate::scale::Prepare;
 use crate::sys::{self, HardwareDevice, Surfaces};
@@ -111,7 +112,7 @@ struct Share {
 /// One walk over the chunk's range.
 struct Pass<'a> {
     task: &'a ChunkTask,
-    reader: VideoReader,
+    frames: Frames,
     feed: Feed,
     steps: Vec<Scaler>,
     start: u64,
@@ -126,7 +127,8 @@ impl<'a> Pass<'a> {
             return Err(MediaError::internal("chunk", "no segments or no rungs"));
         };
         let device = Rc::new(kind.open()?);
-        let decoder = kind.decodes().then(|| device.clone());
+        // Fields are made pictures in main memory.
+        let decoder = (kind.decodes() && !task.deinterlace).then(|| device.clone());
         let mut reader = VideoReader::open_on(decoder, source, task.stream, &task.limits)?;
         reader.seek(task.seek)?;
         let time_base = task.cadence.time_base;
@@ -141,7 +143,8 @@ impl<'a> Pass<'a> {
         let smaller = task.rungs[1..].iter();
         let steps = smaller.map(|r| Scaler::new(kind.scale((r.width, r.height)), time_base)).collect();
         let (start, end) = (first.first_frame, last.first_frame + last.frames());
-        Ok(Pass { task, reader, feed, steps, start, end })
+        let frames = Frames::new(reader, task.deinterlace, time_base);
+        Ok(Pass { task, frames, feed, steps, start, end })
     }
 
     fn run(mut self, renditions: &[Rendition], share: Share, report: &Reporter) -> Result<Written> {
@@ -179,7 +182,7 @@ impl<'a> Pass<'a> {
         };
         let mut resampler = Resampler::new(self.start, self.end);
         while !resampler.is_done() {
-            match self.reader.next_frame()? {
+            match self.frames.next()? {
                 Some((pts, frame)) => {
                     resampler.push(self.task.cadence.frame_at(pts), Held::decoded(frame), &mut encode)?;
                 }

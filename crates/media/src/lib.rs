@@ -22,6 +22,7 @@ mod decode;
 mod encoder;
 mod error;
 pub mod fault;
+mod fields;
 mod gpu;
 mod h26x;
 mod input;
@@ -34,6 +35,7 @@ mod probe;
 mod quality;
 mod sample;
 mod scale;
+mod scanning;
 mod source;
 mod sps;
 mod stills;
@@ -44,4 +46,6 @@ mod trial;
 mod verify;
 
 pub use error::MediaError;
-pub use source::{AudioTrack, CodedVideo, Colour, Keyframe, Ratio, SourceInfo, SubtitleTrack, VideoTrack};
+pub use source::{
+    AudioTrack, CodedVideo, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
+};

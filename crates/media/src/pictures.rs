@@ -9,6 +9,7 @@ use crate::Keyframe;
 use crate::cadence::Resampler;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result};
+use crate::fields::Frames;
 use crate::scale::{Prepare, WORK_FORMAT};
 use crate::task::{Cadence, ChunkTask, Limits, SampleTask};
 
@@ -19,26 +20,29 @@ pub struct Origin<'a> {
     stream: usize,
     seek: Keyframe,
     cadence: Cadence,
+    deinterlace: bool,
     prepare: &'a str,
 }
 
 impl<'a> From<&'a ChunkTask> for Origin<'a> {
     fn from(task: &'a ChunkTask) -> Origin<'a> {
-        let ChunkTask { limits, stream, seek, cadence, prepare, .. } = task;
-        Origin { limits, stream: *stream, seek: *seek, cadence: *cadence, prepare }
+        let ChunkTask { limits, stream, seek, cadence, deinterlace, prepare, .. } = task;
+        let (cadence, deinterlace) = (*cadence, *deinterlace);
+        Origin { limits, stream: *stream, seek: *seek, cadence, deinterlace, prepare }
     }
 }
 
 impl<'a> From<&'a SampleTask> for Origin<'a> {
     fn from(task: &'a SampleTask) -> Origin<'a> {
-        let SampleTask { limits, stream, seek, cadence, prepare, .. } = task;
-        Origin { limits, stream: *stream, seek: *seek, cadence: *cadence, prepare }
+        let SampleTask { limits, stream, seek, cadence, deinterlace, prepare, .. } = task;
+        let (cadence, deinterlace) = (*cadence, *deinterlace);
+        Origin { limits, stream: *stream, seek: *seek, cadence, deinterlace, prepare }
     }
 }
 
 /// The pictures of a range of output frames.
 pub struct Pictures {
-    reader: VideoReader,
+    frames: Frames,
     cadence: Cadence,
     prepare: Prepare,
     resampler: Resampler<Held>,
@@ -51,7 +55,7 @@ impl Pictures {
         let mut reader = VideoReader::open(source, origin.stream, origin.limits)?;
         reader.seek(origin.seek)?;
         Ok(Pictures {
-            reader,
+            frames: Frames::new(reader, origin.deinterlace, origin.cadence.time_base),
             cadence: origin.cadence,
             prepare: Prepare::new(origin.prepare, WORK_FORMAT, origin.cadence.time_base),
             resampler: Resampler::new(range.start, range.end),
@@ -62,13 +66,13 @@ impl Pictures {
     /// The next output frames and their pictures, `count` or a few more; empty at the end.
     pub fn next(&mut self, count: usize) -> Result<Vec<(u64, Video)>> {
         let mut batch = Vec::new();
-        let Pictures { reader, cadence, prepare, resampler, first } = self;
+        let Pictures { frames, cadence, prepare, resampler, first } = self;
         while !resampler.is_done() && batch.len() < count {
             let emit = |frame: u64, held: &mut Held| -> Result<()> {
                 batch.push((frame, held.picture(prepare)?));
                 Ok(())
             };
-            match reader.next_frame()? {
+            match frames.next()? {
                 Some((pts, frame)) => resampler.push(cadence.frame_at(pts), Held::Decoded(frame), emit)?,
                 None => {
                     resampler.finish(emit)?;

@@ -14,7 +14,7 @@ use crate::coded::Scanner;
 use crate::decode::stamps;
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
-use crate::source::{AudioTrack, Colour, Keyframe, Ratio, SourceInfo, SubtitleTrack, VideoTrack};
+use crate::source::{AudioTrack, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack};
 use crate::task::Limits;
 
 /// A file may declare a little more than it holds; beyond this share and this time it is called truncated.
@@ -24,6 +24,7 @@ const TOLERATED_LOSS_S: f64 = 1.0;
 /// Runs the task.
 pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     let bytes = source.metadata().map_err(|e| MediaError::io("source", &e))?.len();
+    let again = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
     let mut input = open_upload(source, limits)?;
     let stream = input.streams().best(media::Type::Video).filter(|s| {
         !s.disposition().intersects(Disposition::ATTACHED_PIC) && s.parameters().id() != codec::Id::None
@@ -53,6 +54,9 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     audio.retain(|track| starts.contains_key(&track.stream));
     check(&video, limits)?;
     video.coded = scanner.map(|scanner| scanner.finish(&video));
+    if video.interlaced || video.coded.as_ref().is_some_and(|coded| !coded.frames_only) {
+        video.scanning = crate::scanning::look(&again, &video, limits)?;
+    }
     let first_s = video.pts[0] as f64 * video.time_base.as_f64();
     match (declared_track_s, declared_duration_s) {
         (Some(declared_s), _) => {
@@ -209,6 +213,7 @@ fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> R
             full_range: decoder.color_range() == ffmpeg::color::Range::JPEG,
         },
         interlaced: crate::sys::is_interlaced(stream),
+        scanning: Scanning::Progressive,
         time_base: ratio(stream.time_base()),
         declared_rate: positive(stream.avg_frame_rate()),
         pts: Vec::new(),

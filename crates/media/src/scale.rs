@@ -13,7 +13,8 @@ pub const WORK_FORMAT: Pixel = Pixel::YUV420P;
 /// A filter chain that is built for the first frame and again whenever the frames change shape.
 pub struct Prepare {
     chain: String,
-    format: Pixel,
+    /// What comes out; whatever the chain gives where there is none.
+    format: Option<Pixel>,
     time_base: Ratio,
     graph: Option<(Shape, filter::Graph)>,
 }
@@ -29,23 +30,45 @@ struct Shape {
 impl Prepare {
     /// `chain` is in libav's filter syntax; empty does nothing but convert to `format`.
     pub fn new(chain: &str, format: Pixel, time_base: Ratio) -> Prepare {
-        Prepare { chain: chain.to_owned(), format, time_base, graph: None }
+        Prepare { chain: chain.to_owned(), format: Some(format), time_base, graph: None }
     }
 
-    /// Filters one frame. Chains give one frame for each that they take.
+    /// As [`Prepare::new`], for a chain that changes no format.
+    pub fn keeping_format(chain: &str, time_base: Ratio) -> Prepare {
+        Prepare { chain: chain.to_owned(), format: None, time_base, graph: None }
+    }
+
+    /// Filters one frame, by a chain that gives one frame for each that it takes.
     pub fn run(&mut self, frame: ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
-        if self.chain.is_empty() && frame.format() == self.format {
+        if self.chain.is_empty() && Some(frame.format()) == self.format {
             return Ok(frame);
         }
+        let out = self.feed(frame)?.pop();
+        out.ok_or_else(|| MediaError::internal("filter", format!("'{}' keeps a frame back", self.chain)))
+    }
+
+    /// Filters one frame and gives what is ready: a chain that looks ahead keeps some back.
+    pub fn feed(&mut self, frame: ffmpeg::frame::Video) -> Result<Vec<ffmpeg::frame::Video>> {
+        let mut ready = Vec::new();
         let shape = Shape { width: frame.width(), height: frame.height(), format: frame.format() };
         if self.graph.as_ref().is_none_or(|(built, _)| *built != shape) {
+            ready = self.finish()?;
             self.graph = Some((shape, self.build(&frame)?));
         }
         let (_, graph) = self.graph.as_mut().expect("built above");
-        let mut out = ffmpeg::frame::Video::empty();
         graph.get("in").expect("built so").source().add(&frame).step("filter in")?;
-        graph.get("out").expect("built so").sink().frame(&mut out).step("filter out")?;
-        Ok(out)
+        collect(graph, &mut ready)?;
+        Ok(ready)
+    }
+
+    /// What the chain has kept back; it begins anew with the next frame.
+    pub fn finish(&mut self) -> Result<Vec<ffmpeg::frame::Video>> {
+        let mut ready = Vec::new();
+        if let Some((_, mut graph)) = self.graph.take() {
+            graph.get("in").expect("built so").source().flush().step("filter end")?;
+            collect(&mut graph, &mut ready)?;
+        }
+        Ok(ready)
     }
 
     fn build(&self, frame: &ffmpeg::frame::Video) -> Result<filter::Graph> {
@@ -67,15 +90,28 @@ impl Prepare {
             |name| filter::find(name).ok_or_else(|| MediaError::internal("filter", format!("no {name}")));
         graph.add(&find("buffer")?, "in", &args).step("filter source")?;
         graph.add(&find("buffersink")?, "out", "").step("filter sink")?;
-        let name = self.format.descriptor().map_or("yuv420p", |d| d.name());
-        let chain = match self.chain.as_str() {
-            "" => format!("format={name}"),
-            chain => format!("{chain},format={name}"),
+        let format = self.format.map(|format| format.descriptor().map_or("yuv420p", |d| d.name()));
+        let chain = match (self.chain.as_str(), format) {
+            (chain, None) => chain.to_owned(),
+            ("", Some(name)) => format!("format={name}"),
+            (chain, Some(name)) => format!("{chain},format={name}"),
         };
         let parser = graph.output("in", 0).step("filter")?.input("out", 0).step("filter")?;
         parser.parse(&chain).step(&format!("filter chain '{chain}'"))?;
         graph.validate().step(&format!("filter chain '{chain}'"))?;
         Ok(graph)
+    }
+}
+
+/// Takes every frame that is ready.
+fn collect(graph: &mut filter::Graph, ready: &mut Vec<ffmpeg::frame::Video>) -> Result<()> {
+    loop {
+        let mut out = ffmpeg::frame::Video::empty();
+        match graph.get("out").expect("built so").sink().frame(&mut out) {
+            Ok(()) => ready.push(out),
+            Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => return Ok(()),
+            Err(e) => return Err(e).step("filter out"),
+        }
     }
 }
 

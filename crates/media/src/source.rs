@@ -45,6 +45,21 @@ pub struct Colour {
     pub full_range: bool,
 }
 
+/// What the two fields of a frame show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scanning {
+    /// Frames are not stored as fields.
+    #[default]
+    Progressive,
+    /// One moment: whole frames, stored as fields.
+    WholeFrames,
+    /// Two moments.
+    Fields,
+    /// Film of 24 frames a second, spread over 60 fields (3:2 pulldown).
+    Pulldown,
+}
+
 /// The video track that will be encoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VideoTrack {
@@ -64,8 +79,11 @@ pub struct VideoTrack {
     pub pixel_format: String,
     /// Colour description.
     pub colour: Colour,
-    /// True where frames are stored as two fields.
+    /// True where frames may be stored as two fields, as the file says.
     pub interlaced: bool,
+    /// What the fields show.
+    #[serde(default)]
+    pub scanning: Scanning,
     /// Ticks of the timestamps below, in seconds.
     pub time_base: Ratio,
     /// Mean frame rate that the container declares, if any.

@@ -112,6 +112,7 @@ fn full(task: &StillsTask, source: File, ms: f64) -> Result<RgbImage> {
         }
     }
     let frame = latest.ok_or_else(|| MediaError::internal("stills", "the poster's frame is gone"))?;
+    let frame = if task.deinterlace { crate::fields::whole(frame, task.time_base)? } else { frame };
     let scale =
         format!("scale={}:{}:flags=bicubic+accurate_rnd+full_chroma_int", task.display.0, task.display.1);
     let chain = if task.prepare.is_empty() { scale } else { format!("{},{scale}", task.prepare) };

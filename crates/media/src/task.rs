@@ -44,9 +44,9 @@ pub struct Limits {
 pub struct Cadence {
     /// Output frames per second.
     pub rate: Ratio,
-    /// Time of output frame 0, in the video track's time base.
+    /// Time of output frame 0.
     pub origin_pts: i64,
-    /// The video track's time base.
+    /// Ticks of source time: the video track's time base, or half of it where fields become pictures.
     pub time_base: Ratio,
 }
 
@@ -186,6 +186,9 @@ pub struct ChunkTask {
     pub seek: Keyframe,
     /// Source time to output frames.
     pub cadence: Cadence,
+    /// Make a picture of each field.
+    #[serde(default)]
+    pub deinterlace: bool,
     /// libav filter chain from decoded frames to the largest rung; empty where frames already fit.
     pub prepare: String,
     /// The segments, consecutive.
@@ -213,6 +216,9 @@ pub struct SampleTask {
     pub seek: Keyframe,
     /// Source time to output frames.
     pub cadence: Cadence,
+    /// Make a picture of each field.
+    #[serde(default)]
+    pub deinterlace: bool,
     /// libav filter chain from decoded frames to the size that all trials are compared in.
     pub prepare: String,
     /// First output frame of the sample.
@@ -278,6 +284,9 @@ pub struct StillsTask {
     pub origin_pts: i64,
     /// The video track's time base.
     pub time_base: Ratio,
+    /// Frames are two fields of different moments.
+    #[serde(default)]
+    pub deinterlace: bool,
     /// libav filter chain for orientation and colour; empty where none is needed.
     pub prepare: String,
     /// Size of the picture for display, in square pixels.

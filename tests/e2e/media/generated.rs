@@ -123,12 +123,25 @@ fn judge(clip: &Clip) -> Vec<Rendition> {
 pub fn judge_in(clip: &Clip, folder: &Path, more: &[&str]) -> (PathBuf, Tree) {
     let source = clip.make(folder);
     let tree = transcode(&source, &folder.join("out"), more);
-    check(&tree, &expected(clip));
-    every_picture_has_its_place(clip, &tree);
-    every_picture_is_like_its_source(clip, &source, &tree);
-    every_tile_shows_its_time(clip, &tree);
-    every_beep_has_its_time(clip, &tree);
+    judge_against(clip, &tree, Expectation { like: &source, db: CLEAN_DB });
     (source, tree)
+}
+
+/// What every picture of a tree is to be like.
+pub struct Expectation<'a> {
+    /// A file with the same pictures.
+    pub like: &'a Path,
+    /// Signal to noise of each.
+    pub db: f64,
+}
+
+/// Checks everything of the tree that `clip` became.
+pub fn judge_against(clip: &Clip, tree: &Tree, expectation: Expectation) {
+    check(tree, &expected(clip));
+    every_picture_has_its_place(clip, tree);
+    every_picture_is_like(expectation, clip, tree);
+    every_tile_shows_its_time(clip, tree);
+    every_beep_has_its_time(clip, tree);
 }
 
 fn expected(clip: &Clip) -> Expected {
@@ -162,14 +175,14 @@ fn every_picture_has_its_place(clip: &Clip, tree: &Tree) {
 }
 
 /// A picture that leaned on one that its chunk never decoded would be full of debris.
-fn every_picture_is_like_its_source(clip: &Clip, source: &Path, tree: &Tree) {
+fn every_picture_is_like(Expectation { like, db: least_db }: Expectation, clip: &Clip, tree: &Tree) {
     if clip.kept().len() < clip.frames as usize || clip.size != clip.display {
         return;
     }
-    let likeness = ffmpeg::likeness_db(&tree.videos()[0].playlist, source);
+    let likeness = ffmpeg::likeness_db(&tree.videos()[0].playlist, like);
     assert_eq!(likeness.len(), clip.frames as usize);
     for (i, db) in likeness.iter().enumerate() {
-        assert!(*db > CLEAN_DB, "picture {i} is {db} dB from its source");
+        assert!(*db > least_db, "picture {i} is {db} dB from its source");
     }
 }
 

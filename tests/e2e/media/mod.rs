@@ -4,6 +4,7 @@ mod audio;
 mod determinism;
 mod documents;
 mod families;
+mod fields;
 mod generated;
 mod lead;
 mod passthrough;

@@ -30,6 +30,16 @@ fn a_picture_that_starts_late_and_ends_early() {
 }
 
 #[test]
+fn a_broadcast_of_sixty_fields() {
+    judge("derived_1080i60_h264_tff_ac3.ts");
+}
+
+#[test]
+fn a_camera_of_fifty_fields_with_bitmap_subtitles() {
+    judge("sony_a7m3_1080i50_ac3_pgs.mts");
+}
+
+#[test]
 fn a_camcorder_with_fields_and_narrow_pixels() {
     judge("dv_ntsc_sar_ac3.mp4");
 }

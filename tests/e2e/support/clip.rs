@@ -1,7 +1,8 @@
 //! Clips whose content says what it is: every picture carries its number, every second begins with a beep.
 //!
-//! The number is a row of 16 black and white blocks over the bottom third: a white one, 14 bits (least first), a black
-//! one. So a test knows which picture of the source it sees, in which place, and which way up.
+//! The number is a row of 16 black and white blocks over the bottom third: a white one, 14 bits (least first, in Gray
+//! code, so that no block alternates as fields do), a black one. So a test knows which picture of the source it sees, in
+//! which place, and which way up.
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +91,7 @@ impl Clip {
         let Clip { size: (width, height), rate: (num, den), filter, .. } = *self;
         let strip = height / 3;
         let seconds = f64::from(self.frames) * self.frame_s();
-        let blocks = "if(eq(X,0),255,if(eq(X,15),0,255*mod(floor(N/pow(2,X-1)),2)))";
+        let blocks = "if(eq(X,0),255,if(eq(X,15),0,255*mod(floor((N+pow(2,X-1))/pow(2,X)),2)))";
         // `trim` counts pictures: a duration in seconds may round to one more.
         let picture = format!(
             "testsrc2=s={width}x{height}:r={num}/{den},format=yuv420p[scene];
@@ -155,7 +156,9 @@ fn number(blocks: &[u8]) -> u32 {
     };
     assert!(white(blocks[0]) && !white(blocks[BLOCKS - 1]), "the ends are not where they were: {blocks:?}");
     let bits = &blocks[1..BLOCKS - 1];
-    bits.iter().enumerate().map(|(bit, block)| u32::from(white(*block)) << bit).sum()
+    // Each bit of a Gray code says whether the number's bit differs from the one above it.
+    let above = |number: u32, block: &u8| number << 1 | (number & 1) ^ u32::from(white(*block));
+    bits.iter().rev().fold(0, above)
 }
 
 /// Writes a turn by 90 degrees into the first track's header (ISO/IEC 14496-12 §8.3.2): ffmpeg's own option for it

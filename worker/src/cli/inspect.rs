@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flodrama_media::SourceInfo;
+use flodrama_media::{Scanning, SourceInfo};
 
 use crate::child::Children;
 use crate::config::{Work, limits};
@@ -30,7 +30,12 @@ pub async fn probe(input: &Path, json: bool) -> anyhow::Result<()> {
         video.pts.len(),
         video.keyframes.len(),
         if video.rotation == 0 { String::new() } else { format!(", turned by {}°", video.rotation) },
-        if video.interlaced { ", interlaced" } else { "" },
+        match video.scanning {
+            Scanning::Progressive => "",
+            Scanning::WholeFrames => ", stored as fields",
+            Scanning::Fields => ", interlaced",
+            Scanning::Pulldown => ", film in fields (3:2 pulldown)",
+        },
     );
     let colour = &video.colour;
     println!("          colours {}/{}/{}", colour.primaries, colour.transfer, colour.matrix);

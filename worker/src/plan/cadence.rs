@@ -3,6 +3,8 @@
 use flodrama_media::task::{Cadence, SegmentSpan};
 use flodrama_media::{Keyframe, Ratio, VideoTrack};
 
+use super::shown::Shown;
+
 /// Rates that displays and players are made for.
 const STANDARD: [Ratio; 9] = [
     Ratio::new(24000, 1001),
@@ -24,27 +26,27 @@ pub const SLIVER_S: f64 = 0.4;
 const STILL_RATE: Ratio = Ratio::new(25, 1);
 
 /// The output's frame rate, and why.
-pub fn frame_rate(video: &VideoTrack, max: u32) -> (Ratio, String) {
-    let n = video.pts.len();
+pub fn frame_rate(shown: &Shown, max: u32) -> (Ratio, String) {
+    let n = shown.pts.len();
     if n < 2 {
         return (
-            video.declared_rate.unwrap_or(STILL_RATE),
+            shown.declared_rate.unwrap_or(STILL_RATE),
             "a single picture keeps its declared rate".into(),
         );
     }
-    let span = (video.pts[n - 1] - video.pts[0]) as f64 * video.time_base.as_f64();
+    let span = (shown.pts[n - 1] - shown.pts[0]) as f64 * shown.time_base.as_f64();
     let mean = (n - 1) as f64 / span;
     let off = |r: &Ratio| (r.as_f64() / mean - 1.0).abs();
     let mut near: Vec<Ratio> = STANDARD.into_iter().filter(|r| off(r) < SAME_RATE).collect();
     // 24 and 23.976 are both near; a short clip has a frame of its own in either.
     near.sort_by(|a, b| off(a).total_cmp(&off(b)));
-    let candidates = near.into_iter().chain(video.declared_rate);
-    if let Some(rate) = candidates.into_iter().find(|r| is_constant(video, *r)) {
+    let candidates = near.into_iter().chain(shown.declared_rate);
+    if let Some(rate) = candidates.into_iter().find(|r| is_constant(shown, *r)) {
         return limit(rate, max, format!("constant {:.3} fps in the source", rate.as_f64()));
     }
-    let mut gaps: Vec<i64> = video.pts.windows(2).map(|w| w[1] - w[0]).collect();
+    let mut gaps: Vec<i64> = shown.pts.windows(2).map(|w| w[1] - w[0]).collect();
     gaps.sort_unstable();
-    let typical = 1.0 / (gaps[gaps.len() / 2] as f64 * video.time_base.as_f64());
+    let typical = 1.0 / (gaps[gaps.len() / 2] as f64 * shown.time_base.as_f64());
     let distance = |r: &Ratio| (r.as_f64() / typical).ln().abs();
     let rate = STANDARD.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(STILL_RATE);
     limit(
@@ -56,10 +58,10 @@ pub fn frame_rate(video: &VideoTrack, max: u32) -> (Ratio, String) {
     )
 }
 
-/// True where every source frame has an output frame of its own at this rate.
-fn is_constant(video: &VideoTrack, rate: Ratio) -> bool {
-    let cadence = Cadence { rate, origin_pts: video.pts[0], time_base: video.time_base };
-    video.pts.iter().enumerate().all(|(i, pts)| cadence.frame_at(*pts) == i as i64)
+/// True where every source picture has an output frame of its own at this rate.
+fn is_constant(shown: &Shown, rate: Ratio) -> bool {
+    let cadence = Cadence { rate, origin_pts: shown.pts[0], time_base: shown.time_base };
+    shown.pts.iter().enumerate().all(|(i, pts)| cadence.frame_at(*pts) == i as i64)
 }
 
 fn limit(rate: Ratio, max: u32, why: String) -> (Ratio, String) {
@@ -70,10 +72,10 @@ fn limit(rate: Ratio, max: u32, why: String) -> (Ratio, String) {
     }
 }
 
-/// Output frames: up to the end of the last source frame, at least one.
-pub fn frame_count(video: &VideoTrack, cadence: &Cadence) -> u64 {
-    let last = video.pts.last().map_or(0, |pts| cadence.frame_at(*pts) + 1);
-    cadence.frame_at(video.end_pts).max(last).max(1) as u64
+/// Output frames: up to the end of the last source picture, at least one.
+pub fn frame_count(shown: &Shown, cadence: &Cadence) -> u64 {
+    let last = shown.pts.last().map_or(0, |pts| cadence.frame_at(*pts) + 1);
+    cadence.frame_at(shown.end_pts).max(last).max(1) as u64
 }
 
 /// Whole frames nearest to one second: IDR and I-frames fall on multiples of it.
@@ -98,11 +100,11 @@ pub fn segments(frames: u64, segment_frames: u64, gop_frames: u64, rate: Ratio) 
     spans
 }
 
-/// The keyframe to decode from, so that the source frame shown at `first_frame` is among those decoded.
-pub fn seek_point(video: &VideoTrack, cadence: &Cadence, first_frame: u64) -> Keyframe {
-    let shown = video.pts.partition_point(|pts| cadence.frame_at(*pts) <= first_frame as i64);
-    let shown_pts = video.pts[shown.saturating_sub(1)];
-    let before = video.keyframes.iter().filter(|k| k.pts <= shown_pts).max_by_key(|k| k.pts);
+/// The keyframe to decode from, so that all is decoded that decides the picture shown at `first_frame`.
+pub fn seek_point(video: &VideoTrack, shown: &Shown, cadence: &Cadence, first_frame: u64) -> Keyframe {
+    let at = shown.pts.partition_point(|pts| cadence.frame_at(*pts) <= first_frame as i64);
+    let needed_pts = video.pts[shown.first_frame_for(at.saturating_sub(1))];
+    let before = video.keyframes.iter().filter(|k| k.pts <= needed_pts).max_by_key(|k| k.pts);
     *before.unwrap_or(&video.keyframes[0])
 }
 
@@ -118,7 +120,7 @@ mod tests {
         for rate in STANDARD {
             let pts = (0..500).map(|i| (i as f64 / rate.as_f64() * 1000.0).round() as i64).collect();
             let source = VideoTrack { time_base: Ratio::new(1, 1000), declared_rate: None, ..video(pts) };
-            assert_eq!(frame_rate(&source, 60).0, rate);
+            assert_eq!(frame_rate(&Shown::of(&source), 60).0, rate);
         }
     }
 
@@ -127,7 +129,7 @@ mod tests {
         for rate in [Ratio::new(24, 1), Ratio::new(24000, 1001), Ratio::new(30, 1), Ratio::new(60000, 1001)] {
             let pts = (0..120).map(|i| i * 90_000 * rate.den / rate.num).collect();
             let source = VideoTrack { declared_rate: None, ..video(pts) };
-            assert_eq!(frame_rate(&source, 60).0, rate);
+            assert_eq!(frame_rate(&Shown::of(&source), 60).0, rate);
         }
     }
 
@@ -136,7 +138,7 @@ mod tests {
         let pts = (0..100).map(|i| i * 80).collect();
         let declared_rate = Some(Ratio::new(25, 2));
         let source = VideoTrack { time_base: Ratio::new(1, 1000), declared_rate, ..video(pts) };
-        assert_eq!(frame_rate(&source, 60).0, Ratio::new(25, 2));
+        assert_eq!(frame_rate(&Shown::of(&source), 60).0, Ratio::new(25, 2));
     }
 
     #[test]
@@ -144,7 +146,7 @@ mod tests {
         let pts = (0..500).map(|i| i * 750).collect();
         let declared_rate = Some(Ratio::new(120, 1));
         let source = VideoTrack { time_base: Ratio::new(1, 90_000), declared_rate, ..video(pts) };
-        let (rate, why) = frame_rate(&source, 60);
+        let (rate, why) = frame_rate(&Shown::of(&source), 60);
         assert_eq!(rate, Ratio::new(120, 2), "{why}");
     }
 
@@ -158,7 +160,7 @@ mod tests {
             })
             .collect();
         let source = VideoTrack { time_base: Ratio::new(1, 1000), declared_rate: None, ..video(pts) };
-        let (rate, why) = frame_rate(&source, 60);
+        let (rate, why) = frame_rate(&Shown::of(&source), 60);
         assert!((29.9..30.1).contains(&rate.as_f64()), "{rate:?}");
         assert!(why.contains("variable"), "{why}");
     }
@@ -188,7 +190,22 @@ mod tests {
         source.keyframes = [0, 40, 80].map(|pts| Keyframe { pts, dts: pts - 2 }).to_vec();
         let cadence = Cadence { rate: Ratio::new(25, 1), origin_pts: 0, time_base: source.time_base };
         for (frame, keyframe) in [(0, 0), (39, 0), (40, 40), (79, 40), (99, 80)] {
-            assert_eq!(seek_point(&source, &cadence, frame).pts, keyframe, "frame {frame}");
+            let seek = seek_point(&source, &Shown::of(&source), &cadence, frame);
+            assert_eq!(seek.pts, keyframe, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn fields_at_a_keyframe_are_decoded_from_the_one_before() {
+        let mut source = video((0..100).collect());
+        (source.time_base, source.scanning) = (Ratio::new(1, 25), flodrama_media::Scanning::Fields);
+        source.keyframes = [0, 40, 80].map(|pts| Keyframe { pts, dts: pts - 2 }).to_vec();
+        let shown = Shown::of(&source);
+        let (rate, _) = frame_rate(&shown, 60);
+        let cadence = Cadence { rate, origin_pts: 0, time_base: shown.time_base };
+        assert_eq!((rate, frame_count(&shown, &cadence)), (Ratio::new(50, 1), 200));
+        for (frame, keyframe) in [(0, 0), (80, 0), (81, 0), (82, 40), (199, 80)] {
+            assert_eq!(seek_point(&source, &shown, &cadence, frame).pts, keyframe, "frame {frame}");
         }
     }
 }

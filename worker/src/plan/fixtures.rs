@@ -1,6 +1,6 @@
 //! Sources for the tests of the plan.
 
-use flodrama_media::{AudioTrack, CodedVideo, Colour, Keyframe, Ratio, SourceInfo, VideoTrack};
+use flodrama_media::{AudioTrack, CodedVideo, Colour, Keyframe, Ratio, Scanning, SourceInfo, VideoTrack};
 
 /// A Full HD track with these frame times and a keyframe at the first.
 pub fn video(pts: Vec<i64>) -> VideoTrack {
@@ -21,6 +21,7 @@ pub fn video(pts: Vec<i64>) -> VideoTrack {
             full_range: false,
         },
         interlaced: false,
+        scanning: Scanning::Progressive,
         time_base: Ratio::new(1, 90_000),
         declared_rate: Some(Ratio::new(25, 1)),
         keyframes: vec![Keyframe { pts: pts[0], dts: pts[0] }],

@@ -12,18 +12,20 @@ mod lead;
 mod passthrough;
 mod picture;
 pub mod preset;
+mod shown;
 pub mod tasks;
 mod timing;
 pub mod title;
 
 use flodrama_media::task::{COPY, Cadence, CopyTask, DeviceKind, RungTask, SegmentSpan, TrickTask};
-use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo};
+use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo, VideoTrack};
 use serde::{Deserialize, Serialize};
 
 pub use family::Family;
 use family::Rates;
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
+use shown::Shown;
 use timing::Timing;
 pub use title::Complexity;
 
@@ -41,6 +43,9 @@ pub struct Plan {
     pub video_stream: usize,
     /// Source time to output frames.
     pub cadence: Cadence,
+    /// Each field of the source becomes a picture.
+    #[serde(default)]
+    pub deinterlace: bool,
     /// Output frames.
     pub frames: u64,
     /// Frames from one IDR frame to the next, at most.
@@ -129,7 +134,8 @@ pub struct StillsPlan {
 pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Preset, family: &Family) -> Plan {
     let video = &source.video;
     let mut reasons: Vec<(String, String)> = Vec::new();
-    let Timing { cadence, frames, second, gop_frames, display } = Timing::of(source, preset, &mut reasons);
+    let Timing { shown, cadence, frames, second, gop_frames, display } =
+        Timing::of(source, preset, &mut reasons);
     let Cadence { rate, origin_pts, .. } = cadence;
     let segment_frames = gop_frames * u64::from(preset.video.segment_gops);
 
@@ -141,10 +147,8 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
             format!("pixels are {aspect:.3} times as wide as high: shown at {}×{}", display.0, display.1);
         reasons.push(("aspect".into(), why));
     }
-    if video.interlaced {
-        let why =
-            "the source is interlaced; its fields are kept as they are, which shows as combing".to_owned();
-        reasons.push(("interlacing".into(), why));
+    if let Some(why) = picture::scanning(video.scanning) {
+        reasons.push(("interlacing".into(), why.into()));
     }
     let (orientation, colour) = picture::orient_and_colour(video, &mut reasons);
     let mut case = passthrough::Case {
@@ -224,7 +228,7 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         );
         reasons.push(("subtitles".into(), why));
     }
-    let origin_s = origin_pts as f64 * video.time_base.as_f64();
+    let origin_s = origin_pts as f64 * cadence.time_base.as_f64();
     let duration = Ratio::new(frames as i64 * rate.den, rate.num);
     let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
     Plan {
@@ -235,7 +239,8 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         prepare: picture::prepare(video, &orientation, largest),
         orientation,
         display,
-        chunks: chunks(source, &cadence, &segments, preset.video.chunk_segments as usize),
+        chunks: chunks(&source.video, &shown, &cadence, &segments, preset.video.chunk_segments as usize),
+        deinterlace: shown.by_field,
         stills: stills(preset, display, duration),
         cadence,
         frames,
@@ -292,12 +297,18 @@ fn trick(
     TrickTask { rung, every_frames: second * u64::from(settings.every_s) }
 }
 
-fn chunks(source: &SourceInfo, cadence: &Cadence, segments: &[SegmentSpan], size: usize) -> Vec<Chunk> {
+fn chunks(
+    video: &VideoTrack,
+    shown: &Shown,
+    cadence: &Cadence,
+    segments: &[SegmentSpan],
+    size: usize,
+) -> Vec<Chunk> {
     segments
         .chunks(size)
         .enumerate()
         .map(|(i, run)| Chunk {
-            seek: cadence::seek_point(&source.video, cadence, run[0].first_frame),
+            seek: cadence::seek_point(video, shown, cadence, run[0].first_frame),
             first_segment: i * size,
             segments: run.len(),
         })

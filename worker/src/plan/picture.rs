@@ -1,6 +1,6 @@
 //! From stored frames to the largest rung: orientation, colours, square pixels. A chain in libav's filter syntax.
 
-use flodrama_media::VideoTrack;
+use flodrama_media::{Scanning, VideoTrack};
 
 /// Bit-exact scaling, so that a chunk has the same bits whatever processor it ran on.
 const SCALE_FLAGS: &str = "lanczos+accurate_rnd+full_chroma_int+bitexact";
@@ -21,9 +21,28 @@ const NTSC: OutputColour =
     OutputColour { primaries: "smpte170m", transfer: "smpte170m", matrix: "smpte170m" };
 const PAL: OutputColour = OutputColour { primaries: "bt470bg", transfer: "bt709", matrix: "bt470bg" };
 
+/// What is done about fields, and why; nothing where there are none.
+pub fn scanning(scanning: Scanning) -> Option<&'static str> {
+    match scanning {
+        Scanning::Progressive => None,
+        Scanning::WholeFrames => Some("frames are stored as two fields of one moment: kept whole"),
+        Scanning::Fields => Some(
+            "the two fields of a frame show two moments: each becomes a picture (bwdif), at twice the rate",
+        ),
+        Scanning::Pulldown => Some(
+            "film of 24 frames a second spread over fields (3:2 pulldown): each field becomes a picture (bwdif), the \
+             pulldown stays",
+        ),
+    }
+}
+
 /// Orientation and colours, without scaling: what sprites and posters need too. Adds a reason for each step.
 pub fn orient_and_colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (String, OutputColour) {
     let mut steps: Vec<String> = Vec::new();
+    if video.scanning == Scanning::WholeFrames {
+        // Scalers would treat the fields apart.
+        steps.push("setfield=prog".into());
+    }
     let turn = match video.rotation {
         90 => Some("transpose=clock"),
         180 => Some("hflip,vflip"),

@@ -4,10 +4,13 @@ use flodrama_media::task::Cadence;
 use flodrama_media::{Ratio, SourceInfo};
 
 use super::preset::Preset;
+use super::shown::Shown;
 use super::{cadence, ladder};
 
 /// What a preset makes of a source's time and shape, before any rung.
 pub struct Timing {
+    /// When the source's pictures are shown.
+    pub shown: Shown,
     /// Source time to output frames.
     pub cadence: Cadence,
     /// Output frames.
@@ -24,13 +27,15 @@ impl Timing {
     /// Adds a reason for each choice.
     pub fn of(source: &SourceInfo, preset: &Preset, reasons: &mut Vec<(String, String)>) -> Timing {
         let video = &source.video;
-        let (rate, why) = cadence::frame_rate(video, preset.video.max_frame_rate);
+        let shown = Shown::of(video);
+        let (rate, why) = cadence::frame_rate(&shown, preset.video.max_frame_rate);
         reasons.push(("frame rate".into(), format!("{:.3} fps: {why}", rate.as_f64())));
-        let cadence = Cadence { rate, origin_pts: origin(source, rate, reasons), time_base: video.time_base };
+        let origin_pts = origin(source, &shown, rate, reasons);
+        let cadence = Cadence { rate, origin_pts, time_base: shown.time_base };
         let second = cadence::frames_per_second(rate);
         Timing {
             cadence,
-            frames: cadence::frame_count(video, &cadence),
+            frames: cadence::frame_count(&shown, &cadence),
             second,
             gop_frames: second * u64::from(preset.video.gop_s),
             display: ladder::display_size(
@@ -38,15 +43,15 @@ impl Timing {
                 video.sample_aspect.as_f64(),
                 video.rotation,
             ),
+            shown,
         }
     }
 }
 
 /// The file time at which the presentation begins: the first frame, or the first sound where it comes clearly before.
-fn origin(source: &SourceInfo, rate: Ratio, reasons: &mut Vec<(String, String)>) -> i64 {
-    let video = &source.video;
-    let first = video.pts[0];
-    let first_s = first as f64 * video.time_base.as_f64();
+fn origin(source: &SourceInfo, shown: &Shown, rate: Ratio, reasons: &mut Vec<(String, String)>) -> i64 {
+    let first = shown.pts[0];
+    let first_s = first as f64 * shown.time_base.as_f64();
     let frame_s = 1.0 / rate.as_f64();
     let sound = source.audio.iter().map(|a| a.start_s).fold(f64::INFINITY, f64::min);
     if sound.is_finite() && first_s - sound > frame_s.max(0.05) {
@@ -55,7 +60,7 @@ fn origin(source: &SourceInfo, rate: Ratio, reasons: &mut Vec<(String, String)>)
             "start".into(),
             format!("sound begins {lead:.3} s before the picture: the first frame stands until then"),
         ));
-        return first - (lead / video.time_base.as_f64()).round() as i64;
+        return first - (lead / shown.time_base.as_f64()).round() as i64;
     }
     first
 }

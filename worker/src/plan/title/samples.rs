@@ -48,7 +48,8 @@ pub fn samples(source: &SourceInfo, preset: &Preset, limits: &Limits) -> Vec<Nam
             task: Task::Sample(SampleTask {
                 limits: *limits,
                 stream: video.stream,
-                seek: cadence::seek_point(video, &timing.cadence, first_frame),
+                seek: cadence::seek_point(video, &timing.shown, &timing.cadence, first_frame),
+                deinterlace: timing.shown.by_field,
                 cadence: timing.cadence,
                 prepare: picture::prepare(video, &orientation, largest),
                 first_frame,
