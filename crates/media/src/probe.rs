@@ -56,6 +56,10 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     video.coded = scanner.map(|scanner| scanner.finish(&video));
     if video.interlaced || video.coded.as_ref().is_some_and(|coded| !coded.frames_only) {
         video.scanning = crate::scanning::look(&again, &video, limits)?;
+        if let Some(rate) = video.declared_rate.filter(|_| video.scanning != Scanning::Progressive) {
+            let frame_ticks = 1.0 / (rate.as_f64() * video.time_base.as_f64());
+            video.pts = crate::scanning::frame_times(&video.pts, frame_ticks);
+        }
     }
     let first_s = video.pts[0] as f64 * video.time_base.as_f64();
     match (declared_track_s, declared_duration_s) {

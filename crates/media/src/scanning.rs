@@ -40,6 +40,17 @@ pub fn look(source: &File, video: &VideoTrack, limits: &Limits) -> Result<Scanni
     Ok(seen.verdict())
 }
 
+/// The times of whole frames: where each field comes in a packet of its own, the second one's time is no frame's.
+pub fn frame_times(pts: &[i64], frame_ticks: f64) -> Vec<i64> {
+    let mut frames: Vec<i64> = Vec::new();
+    for pts in pts {
+        if frames.last().is_none_or(|last| (pts - last) as f64 > 0.75 * frame_ticks) {
+            frames.push(*pts);
+        }
+    }
+    frames
+}
+
 /// Frames by what they look like.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
@@ -109,6 +120,14 @@ mod tests {
         ] {
             assert_eq!(seen.verdict(), verdict, "{seen:?}");
         }
+    }
+
+    #[test]
+    fn a_packet_for_each_field_is_no_frame_for_each() {
+        let whole = [0, 3600, 7200, 10_800];
+        assert_eq!(frame_times(&whole, 3600.0), whole);
+        // Frames coded as a whole and as fields take turns; times may be rounded.
+        assert_eq!(frame_times(&[0, 1800, 3600, 7200, 9001, 10_800], 3600.0), whole);
     }
 
     #[test]

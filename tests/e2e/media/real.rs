@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::tree::Expected;
+use super::tree::{Expected, Tree};
 use super::{check, transcode};
 use crate::support::ffmpeg;
 
@@ -31,12 +31,21 @@ fn a_picture_that_starts_late_and_ends_early() {
 
 #[test]
 fn a_broadcast_of_sixty_fields() {
-    judge("derived_1080i60_h264_tff_ac3.ts");
+    judge_and("derived_1080i60_h264_tff_ac3.ts", |tree| {
+        assert_eq!(tree.videos()[0].attributes["FRAME-RATE"], "60.000");
+    });
 }
 
+/// It codes each field for itself: two packets a frame.
 #[test]
 fn a_camera_of_fifty_fields_with_bitmap_subtitles() {
-    judge("sony_a7m3_1080i50_ac3_pgs.mts");
+    judge_and("sony_a7m3_1080i50_ac3_pgs.mts", |tree| {
+        let top = &tree.videos()[0];
+        assert_eq!(
+            (top.attributes["FRAME-RATE"].as_str(), ffmpeg::frames(&top.playlist).len()),
+            ("50.000", 26)
+        );
+    });
 }
 
 #[test]
@@ -60,6 +69,11 @@ fn a_webm_file_without_an_index() {
 }
 
 fn judge(name: &str) {
+    judge_and(name, |_| {});
+}
+
+/// With more to be asked of the tree.
+fn judge_and(name: &str, more: impl FnOnce(&Tree)) {
     let Some(folder) = std::env::var_os("FLODRAMA_MEDIA").map(PathBuf::from) else {
         return say(&format!("real clip {name}: not run, FLODRAMA_MEDIA names no folder"));
     };
@@ -68,6 +82,7 @@ fn judge(name: &str) {
     let out = tempfile::tempdir().expect("folder");
     let tree = transcode(&source, &out.path().join("out"), &[]);
     check(&tree, &expected(&source));
+    more(&tree);
     say(&format!("real clip {name}: every check held"));
 }
 
