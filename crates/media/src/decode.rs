@@ -4,6 +4,7 @@ use std::fs::File;
 use std::rc::Rc;
 
 use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::discard::Discard;
 use flodrama_asset::ErrorKind;
 
 use crate::Keyframe;
@@ -23,6 +24,8 @@ pub struct VideoReader {
     decoder: ffmpeg::decoder::Video,
     /// The packet that decoding begins with, found by `seek`.
     pending: Option<ffmpeg::Packet>,
+    /// Pictures before this time need not come.
+    wanted_from: i64,
     draining: bool,
 }
 
@@ -50,8 +53,14 @@ impl VideoReader {
             input,
             decoder,
             pending: None,
+            wanted_from: i64::MIN,
             draining: false,
         })
+    }
+
+    /// Of pictures before `pts` only those come that others lean on: a chunk far behind its keyframe decodes half as many.
+    pub fn want_from(&mut self, pts: i64) {
+        self.wanted_from = pts;
     }
 
     /// Makes `keyframe` the next packet to decode.
@@ -122,7 +131,7 @@ impl VideoReader {
                 return Ok(None);
             }
             match self.next_packet()? {
-                Some(packet) => match self.decoder.send_packet(&packet) {
+                Some(packet) => match self.send(&packet) {
                     // A damaged packet loses its frame; the frame before it stands. The count of frames is proven
                     // at the end.
                     Ok(()) | Err(ffmpeg::Error::InvalidData) => {}
@@ -134,6 +143,15 @@ impl VideoReader {
                 }
             }
         }
+    }
+
+    fn send(&mut self, packet: &ffmpeg::Packet) -> std::result::Result<(), ffmpeg::Error> {
+        // Other codecs mark pictures that only most decoders can do without.
+        if self.decoder.id() == ffmpeg::codec::Id::H264 {
+            let early = packet.pts().is_some_and(|pts| pts < self.wanted_from);
+            self.decoder.skip_frame(if early { Discard::NonReference } else { Discard::Default });
+        }
+        self.decoder.send_packet(packet)
     }
 
     fn read(&mut self) -> Result<Option<ffmpeg::Packet>> {

@@ -131,6 +131,7 @@ impl<'a> Pass<'a> {
         let decoder = (kind.decodes() && !task.deinterlace).then(|| device.clone());
         let mut reader = VideoReader::open_on(decoder, source, task.stream, &task.limits)?;
         reader.seek(task.seek)?;
+        reader.want_from(task.needed_from);
         let time_base = task.cadence.time_base;
         let size = (top.width, top.height);
         let feed = Feed {

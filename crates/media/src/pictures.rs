@@ -19,6 +19,7 @@ pub struct Origin<'a> {
     limits: &'a Limits,
     stream: usize,
     seek: Keyframe,
+    needed_from: i64,
     cadence: Cadence,
     deinterlace: bool,
     prepare: &'a str,
@@ -26,17 +27,17 @@ pub struct Origin<'a> {
 
 impl<'a> From<&'a ChunkTask> for Origin<'a> {
     fn from(task: &'a ChunkTask) -> Origin<'a> {
-        let ChunkTask { limits, stream, seek, cadence, deinterlace, prepare, .. } = task;
-        let (cadence, deinterlace) = (*cadence, *deinterlace);
-        Origin { limits, stream: *stream, seek: *seek, cadence, deinterlace, prepare }
+        let ChunkTask { limits, stream, seek, needed_from, cadence, deinterlace, prepare, .. } = task;
+        let (seek, needed_from, cadence, deinterlace) = (*seek, *needed_from, *cadence, *deinterlace);
+        Origin { limits, stream: *stream, seek, needed_from, cadence, deinterlace, prepare }
     }
 }
 
 impl<'a> From<&'a SampleTask> for Origin<'a> {
     fn from(task: &'a SampleTask) -> Origin<'a> {
-        let SampleTask { limits, stream, seek, cadence, deinterlace, prepare, .. } = task;
-        let (cadence, deinterlace) = (*cadence, *deinterlace);
-        Origin { limits, stream: *stream, seek: *seek, cadence, deinterlace, prepare }
+        let SampleTask { limits, stream, seek, needed_from, cadence, deinterlace, prepare, .. } = task;
+        let (seek, needed_from, cadence, deinterlace) = (*seek, *needed_from, *cadence, *deinterlace);
+        Origin { limits, stream: *stream, seek, needed_from, cadence, deinterlace, prepare }
     }
 }
 
@@ -54,6 +55,7 @@ impl Pictures {
     pub fn open(origin: Origin, source: File, range: Range<u64>) -> Result<Pictures> {
         let mut reader = VideoReader::open(source, origin.stream, origin.limits)?;
         reader.seek(origin.seek)?;
+        reader.want_from(origin.needed_from);
         Ok(Pictures {
             frames: Frames::new(reader, origin.deinterlace, origin.cadence.time_base),
             cadence: origin.cadence,

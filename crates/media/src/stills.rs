@@ -100,6 +100,9 @@ fn full(task: &StillsTask, source: File, ms: f64) -> Result<RgbImage> {
     let before = task.keyframes.iter().filter(|k| k.pts <= wanted + half_ms).max_by_key(|k| k.pts);
     if let Some(keyframe) = before.or(task.keyframes.first()) {
         reader.seek(*keyframe)?;
+        // What is shown at that time may have begun a little earlier.
+        let half_s = task.time_base.den / (2 * task.time_base.num);
+        reader.want_from(wanted - half_s);
     }
     let mut latest = None;
     while let Some((pts, frame)) = reader.next_frame()? {

@@ -184,6 +184,8 @@ pub struct ChunkTask {
     pub stream: usize,
     /// Where decoding begins.
     pub seek: Keyframe,
+    /// Presentation time of the first frame that is needed: those before it are decoded for its sake alone.
+    pub needed_from: i64,
     /// Source time to output frames.
     pub cadence: Cadence,
     /// Make a picture of each field.
@@ -214,6 +216,8 @@ pub struct SampleTask {
     pub stream: usize,
     /// Where decoding begins.
     pub seek: Keyframe,
+    /// Presentation time of the first frame that is needed: those before it are decoded for its sake alone.
+    pub needed_from: i64,
     /// Source time to output frames.
     pub cadence: Cadence,
     /// Make a picture of each field.

@@ -100,12 +100,13 @@ pub fn segments(frames: u64, segment_frames: u64, gop_frames: u64, rate: Ratio) 
     spans
 }
 
-/// The keyframe to decode from, so that all is decoded that decides the picture shown at `first_frame`.
-pub fn seek_point(video: &VideoTrack, shown: &Shown, cadence: &Cadence, first_frame: u64) -> Keyframe {
+/// The keyframe to decode from, so that all is decoded that decides the picture shown at `first_frame`, and the
+/// presentation time of the first frame that does.
+pub fn seek_point(video: &VideoTrack, shown: &Shown, cadence: &Cadence, first_frame: u64) -> (Keyframe, i64) {
     let at = shown.pts.partition_point(|pts| cadence.frame_at(*pts) <= first_frame as i64);
     let needed_pts = video.pts[shown.first_frame_for(at.saturating_sub(1))];
     let before = video.keyframes.iter().filter(|k| k.pts <= needed_pts).max_by_key(|k| k.pts);
-    *before.unwrap_or(&video.keyframes[0])
+    (*before.unwrap_or(&video.keyframes[0]), needed_pts)
 }
 
 #[cfg(test)]
@@ -191,7 +192,7 @@ mod tests {
         let cadence = Cadence { rate: Ratio::new(25, 1), origin_pts: 0, time_base: source.time_base };
         for (frame, keyframe) in [(0, 0), (39, 0), (40, 40), (79, 40), (99, 80)] {
             let seek = seek_point(&source, &Shown::of(&source), &cadence, frame);
-            assert_eq!(seek.pts, keyframe, "frame {frame}");
+            assert_eq!((seek.0.pts, seek.1), (keyframe, frame as i64), "frame {frame}");
         }
     }
 
@@ -205,7 +206,7 @@ mod tests {
         let cadence = Cadence { rate, origin_pts: 0, time_base: shown.time_base };
         assert_eq!((rate, frame_count(&shown, &cadence)), (Ratio::new(50, 1), 200));
         for (frame, keyframe) in [(0, 0), (80, 0), (81, 0), (82, 40), (199, 80)] {
-            assert_eq!(seek_point(&source, &shown, &cadence, frame).pts, keyframe, "frame {frame}");
+            assert_eq!(seek_point(&source, &shown, &cadence, frame).0.pts, keyframe, "frame {frame}");
         }
     }
 }

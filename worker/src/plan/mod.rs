@@ -81,6 +81,8 @@ pub struct Plan {
 pub struct Chunk {
     /// Where decoding begins.
     pub seek: Keyframe,
+    /// Presentation time of the first frame that is needed.
+    pub needed_from: i64,
     /// First segment, as an index into the plan's segments.
     pub first_segment: usize,
     /// Segments.
@@ -307,10 +309,9 @@ fn chunks(
     segments
         .chunks(size)
         .enumerate()
-        .map(|(i, run)| Chunk {
-            seek: cadence::seek_point(video, shown, cadence, run[0].first_frame),
-            first_segment: i * size,
-            segments: run.len(),
+        .map(|(i, run)| {
+            let (seek, needed_from) = cadence::seek_point(video, shown, cadence, run[0].first_frame);
+            Chunk { seek, needed_from, first_segment: i * size, segments: run.len() }
         })
         .collect()
 }

@@ -286,7 +286,7 @@ mod tests {
             let first = plan.segments[chunk.first_segment].first_frame;
             let shown = crate::plan::shown::Shown::of(&source.video);
             let seek = super::super::cadence::seek_point(&source.video, &shown, &plan.cadence, first);
-            assert_eq!(chunk.seek, seek);
+            assert_eq!((chunk.seek, chunk.needed_from), seek);
         }
     }
 

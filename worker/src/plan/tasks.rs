@@ -114,6 +114,7 @@ impl Plan {
                     limits: *limits,
                     stream: self.video_stream,
                     seek: chunk.seek,
+                    needed_from: chunk.needed_from,
                     deinterlace: self.deinterlace,
                     cadence: self.cadence,
                     prepare: self.prepare.clone(),

@@ -42,13 +42,15 @@ pub fn samples(source: &SourceInfo, preset: &Preset, limits: &Limits) -> Vec<Nam
     let sample = |i: u64| {
         let first_frame = (2 * i + 1) * gops / (2 * count) * timing.gop_frames;
         let frames = frames.min(timing.frames - first_frame);
+        let (seek, needed_from) = cadence::seek_point(video, &timing.shown, &timing.cadence, first_frame);
         NamedTask {
             name: format!("sample-{i:02}"),
             frames: 0,
             task: Task::Sample(SampleTask {
                 limits: *limits,
                 stream: video.stream,
-                seek: cadence::seek_point(video, &timing.shown, &timing.cadence, first_frame),
+                seek,
+                needed_from,
                 deinterlace: timing.shown.by_field,
                 cadence: timing.cadence,
                 prepare: picture::prepare(video, &orientation, largest),
