@@ -16,7 +16,9 @@ use crate::child::Reporter;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result, Step};
 use crate::scale::Prepare;
+use crate::source::Keyframe;
 use crate::task::{StillsTask, StillsWritten};
+use score::Look;
 use tiles::Tiles;
 
 mod score;
@@ -46,8 +48,7 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
     };
 
     let per_sheet = task.layout.0 * task.layout.1;
-    let mut best: Option<score::Score> = None;
-    let mut best_ms = 0.0;
+    let mut scored: Vec<(f64, Look)> = Vec::new();
     let mut done = 0;
     while done < task.tiles {
         let count = per_sheet.min(task.tiles - done);
@@ -62,10 +63,7 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
                 i64::from(column * task.tile.0),
                 i64::from(row * task.tile.1),
             );
-            let score = score::score(&tile, done + i, task.tiles);
-            if best.as_ref().is_none_or(|b| score.value > b.value) {
-                (best, best_ms) = (Some(score), ms);
-            }
+            scored.push((ms, Look::of(&tile)));
             report.progress(u64::from(done + i + 1))?;
         }
         written.sheets.push(count);
@@ -74,11 +72,12 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
         done += count;
     }
 
-    if let Some(score) = best {
-        written.poster_reason = score.reason;
-    }
-    written.poster_ms = best_ms.round() as u64;
-    let poster = full(task, source, best_ms)?;
+    let (times, looks): (Vec<f64>, Vec<Look>) = scored.into_iter().unzip();
+    let lead_ins: Vec<f64> = times.iter().map(|ms| lead_in(task, *ms)).collect();
+    let choice = score::choose(&looks, &lead_ins);
+    written.poster_reason = choice.reason;
+    written.poster_ms = times[choice.index].round() as u64;
+    let poster = full(task, source, times[choice.index])?;
     written.thumbhash = thumbhash(&poster);
     let encoded: Vec<Result<Poster>> = task.poster_widths.par_iter().map(|w| encode(&poster, *w)).collect();
     for (poster, width) in encoded.into_iter().zip(&task.poster_widths) {
@@ -90,16 +89,36 @@ pub fn run(task: &StillsTask, source: File, report: &Reporter) -> Result<StillsW
     Ok(written)
 }
 
+/// A time of the presentation on the source's clock.
+fn source_pts(task: &StillsTask, ms: f64) -> i64 {
+    let ticks = ms / 1000.0 * task.time_base.den as f64 / task.time_base.num as f64;
+    task.origin_pts + ticks.round() as i64
+}
+
+/// Half a millisecond in ticks of the source. A frame is shown from the output frame nearest to its time: half a
+/// millisecond early or late is the same frame.
+fn half_ms(task: &StillsTask) -> i64 {
+    (task.time_base.den / (2000 * task.time_base.num)).max(1)
+}
+
+/// The keyframe from which the frame at a time of the source is decoded.
+fn keyframe_before(task: &StillsTask, wanted: i64) -> Option<Keyframe> {
+    let before = task.keyframes.iter().filter(|k| k.pts <= wanted + half_ms(task)).max_by_key(|k| k.pts);
+    before.or(task.keyframes.first()).copied()
+}
+
+/// How many seconds of the source are decoded for the frame at a time.
+fn lead_in(task: &StillsTask, ms: f64) -> f64 {
+    let wanted = source_pts(task, ms);
+    keyframe_before(task, wanted).map_or(0.0, |k| (wanted - k.pts).max(0) as f64 * task.time_base.as_f64())
+}
+
 /// The source's frame that is shown at a time of the presentation, in its full size.
 fn full(task: &StillsTask, source: File, ms: f64) -> Result<RgbImage> {
-    let ticks = ms / 1000.0 * task.time_base.den as f64 / task.time_base.num as f64;
-    // A frame is shown from the output frame nearest to its time: half a millisecond early or late is the same frame.
-    let wanted = task.origin_pts + ticks.round() as i64;
-    let half_ms = (task.time_base.den / (2000 * task.time_base.num)).max(1);
+    let (wanted, half_ms) = (source_pts(task, ms), half_ms(task));
     let mut reader = VideoReader::open(source, task.stream, &task.limits)?;
-    let before = task.keyframes.iter().filter(|k| k.pts <= wanted + half_ms).max_by_key(|k| k.pts);
-    if let Some(keyframe) = before.or(task.keyframes.first()) {
-        reader.seek(*keyframe)?;
+    if let Some(keyframe) = keyframe_before(task, wanted) {
+        reader.seek(keyframe)?;
         // What is shown at that time may have begun a little earlier.
         let half_s = task.time_base.den / (2 * task.time_base.num);
         reader.want_from(wanted - half_s);
