@@ -237,7 +237,7 @@ impl App {
     }
 
     fn version(&self, source: &SourceRef, family: &Family) -> Version {
-        Version::derive(source, &self.preset.to_json(), &family.identity())
+        Version::derive(source, &self.preset.identity(), &family.identity())
     }
 
     /// The versions that an upload becomes by any family of the preset's codec.

@@ -154,10 +154,18 @@ pub struct Rendition {
     pub frame_rate: f64,
     /// RFC 6381 codecs string.
     pub codecs: String,
+    /// Dynamic range, as HLS names it: `SDR`, `PQ` or `HLG`.
+    #[serde(default = "sdr")]
+    pub video_range: String,
     /// Measured peak segment rate, bits per second.
     pub bandwidth: u64,
     /// Measured mean rate, bits per second.
     pub average_bandwidth: u64,
+}
+
+/// What all renditions were before there were others.
+fn sdr() -> String {
+    "SDR".to_owned()
 }
 
 /// An audio rendition of an [`AssetDocument`].

@@ -13,6 +13,22 @@ pub enum TrackFile {
     Playlist,
 }
 
+/// A rung's folder: its height and, beside the ladder that every player has, the name of the ladder that it is of:
+/// `720p`, `720p-hdr`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RungName {
+    /// Height in pixels.
+    pub height: u32,
+    /// The ladder; none for the main one.
+    pub ladder: Option<String>,
+}
+
+impl From<u32> for RungName {
+    fn from(height: u32) -> RungName {
+        RungName { height, ladder: None }
+    }
+}
+
 /// A playlist of the preview, which plays what is encoded so far: it grows, and names the segments at their final keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PreviewFile {
@@ -31,8 +47,8 @@ pub enum PreviewFile {
 pub enum PublishedFile {
     /// `main.m3u8`.
     Multivariant,
-    /// `video/<height>p/…`.
-    Video(u32, TrackFile),
+    /// `video/<height>p/…`, or `video/<height>p-<ladder>/…` beside the main ladder.
+    Video(RungName, TrackFile),
     /// `trick/<height>p/…`, the I-frame rendition.
     Trick(u32, TrackFile),
     /// `audio/<lang>-<channels>/…`: the name is the whole folder, such as `en-2`.
@@ -71,7 +87,7 @@ impl PublishedFile {
             ["preview", "main.m3u8"] => Preview(PreviewFile::Multivariant),
             ["preview", "video", rung, "index.m3u8"] => Preview(PreviewFile::Video(height(rung)?)),
             ["preview", "audio", group, "index.m3u8"] => Preview(PreviewFile::Audio(label(group)?)),
-            ["video", rung, name] => Video(height(rung)?, track_file(name)?),
+            ["video", folder, name] => Video(rung(folder)?, track_file(name)?),
             ["trick", rung, name] => Trick(height(rung)?, track_file(name)?),
             ["audio", group, name] => Audio(label(group)?, track_file(name)?),
             ["subs", lang, "index.m3u8"] => SubtitlePlaylist(label(lang)?),
@@ -145,9 +161,23 @@ fn height(folder: &str) -> Option<u32> {
     folder.strip_suffix('p')?.parse().ok()
 }
 
+fn rung(folder: &str) -> Option<RungName> {
+    match folder.split_once('-') {
+        None => height(folder).map(RungName::from),
+        Some((main, ladder)) => Some(RungName { height: height(main)?, ladder: Some(label(ladder)?) }),
+    }
+}
+
 fn label(s: &str) -> Option<String> {
     let fits = (1..=48).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     fits.then(|| s.to_owned())
+}
+
+impl fmt::Display for RungName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}p", self.height)?;
+        self.ladder.as_ref().map_or(Ok(()), |ladder| write!(f, "-{ladder}"))
+    }
 }
 
 impl fmt::Display for TrackFile {
@@ -175,7 +205,7 @@ impl fmt::Display for PublishedFile {
         use PublishedFile::*;
         match self {
             Multivariant => f.write_str("main.m3u8"),
-            Video(height, file) => write!(f, "video/{height}p/{file}"),
+            Video(rung, file) => write!(f, "video/{rung}/{file}"),
             Trick(height, file) => write!(f, "trick/{height}p/{file}"),
             Audio(group, file) => write!(f, "audio/{group}/{file}"),
             SubtitlePlaylist(lang) => write!(f, "subs/{lang}/index.m3u8"),
@@ -200,8 +230,9 @@ mod tests {
     fn every_file_is_found_again_by_its_path() {
         let files = [
             PublishedFile::Multivariant,
-            PublishedFile::Video(1080, TrackFile::Init),
-            PublishedFile::Video(234, TrackFile::Segment(7)),
+            PublishedFile::Video(1080.into(), TrackFile::Init),
+            PublishedFile::Video(234.into(), TrackFile::Segment(7)),
+            PublishedFile::Video(RungName { height: 720, ladder: Some("hdr".into()) }, TrackFile::Playlist),
             PublishedFile::Trick(360, TrackFile::Playlist),
             PublishedFile::Audio("en-2".into(), TrackFile::Segment(100_000)),
             PublishedFile::SubtitlePlaylist("fr".into()),
@@ -233,6 +264,8 @@ mod tests {
             "video/0720p/init.mp4",
             "video/720p/1.m4s",
             "video/+720p/init.mp4",
+            "video/720p-/init.mp4",
+            "video/hdr-720p/init.mp4",
             "audio/e%6e/init.mp4",
             "poster/640.png",
             "current.json",

@@ -86,7 +86,7 @@ mod tests {
     fn the_layout_is_the_contract() {
         let asset: AssetId = "demo".parse().expect("id");
         let version: Version = "v0123456789abcdef".parse().expect("version");
-        let segment = PublishedFile::Video(720, TrackFile::Segment(1));
+        let segment = PublishedFile::Video(720.into(), TrackFile::Segment(1));
         let table = [
             (ObjectKey::Pointer(asset.clone()), "vod/demo/current.json"),
             (

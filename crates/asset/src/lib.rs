@@ -12,7 +12,7 @@ mod key;
 mod kind;
 mod version;
 
-pub use file::{PreviewFile, PublishedFile, TrackFile};
+pub use file::{PreviewFile, PublishedFile, RungName, TrackFile};
 pub use id::{AssetId, BadAssetId};
 pub use key::{JobFile, ObjectKey, UPLOADS_PREFIX};
 pub use kind::ErrorKind;

@@ -12,6 +12,8 @@ use mp4_atom::{
 
 use crate::encoder::DecoderConfig;
 use crate::error::{Result, Step};
+use crate::hdr;
+use crate::task::Hdr;
 
 const TRACK_ID: u32 = 1;
 /// `sample_depends_on = 2`: needs no other sample.
@@ -33,11 +35,13 @@ pub struct Sample {
 }
 
 /// The initialisation section of a video track, whose first picture is shown `delay` ticks after it is decoded.
+/// Pictures in HDR say so in the sample entry too: some players look nowhere else.
 pub fn video_init(
     (width, height): (u32, u32),
     timescale: u32,
     delay: u64,
     config: &DecoderConfig,
+    hdr: Option<&Hdr>,
 ) -> Result<Vec<u8>> {
     let visual = Visual {
         data_reference_index: 1,
@@ -51,12 +55,13 @@ pub fn video_init(
     };
     let pasp = Some(Pasp::new(1, 1).step("pasp")?);
     // `avc1` and `hvc1`: parameter sets are here and nowhere else, which is what Apple's players ask for.
+    let colr = hdr.map(hdr::colour);
     let entry = match config {
         DecoderConfig::Avc(avcc) => {
             Codec::Avc1(Avc1 { visual, avcc: (**avcc).clone(), pasp, ..Avc1::default() })
         }
         DecoderConfig::Hevc(hvcc, _) => {
-            Codec::Hvc1(Hvc1 { visual, hvcc: (**hvcc).clone(), pasp, ..Hvc1::default() })
+            Codec::Hvc1(Hvc1 { visual, hvcc: (**hvcc).clone(), colr, pasp, ..Hvc1::default() })
         }
         DecoderConfig::Av1(av1c, _) => {
             Codec::Av01(Av01 { visual, av1c: (**av1c).clone(), pasp, ..Av01::default() })
@@ -64,7 +69,36 @@ pub fn video_init(
     };
     let tkhd = Tkhd { width: (width as u16).into(), height: (height as u16).into(), ..track_header() };
     let minf = Minf { vmhd: Some(Vmhd::default()), ..media_information(entry) };
-    init(timescale, tkhd, skip(delay), media(timescale, b"vide", "VideoHandler", "und", minf))
+    let mut out = init(timescale, tkhd, skip(delay), media(timescale, b"vide", "VideoHandler", "und", minf))?;
+    if let Some(hdr) = hdr {
+        append_to_sample_entry(&mut out, &hdr::boxes(&hdr.metadata));
+    }
+    Ok(out)
+}
+
+/// Appends boxes that mp4-atom does not know to the one sample entry of an initialisation section.
+fn append_to_sample_entry(section: &mut Vec<u8>, boxes: &[u8]) {
+    let mut at = 0;
+    let mut sizes = Vec::new();
+    for (kind, fields) in
+        [(b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl", 0), (b"stsd", 8), (b"hvc1", 0)]
+    {
+        while section[at + 4..at + 8] != kind[..] {
+            at += size_at(section, at) as usize;
+        }
+        sizes.push(at);
+        at += 8 + fields;
+    }
+    let end = sizes[sizes.len() - 1] + size_at(section, sizes[sizes.len() - 1]) as usize;
+    section.splice(end..end, boxes.iter().copied());
+    for at in sizes {
+        let size = size_at(section, at) + boxes.len() as u32;
+        section[at..at + 4].copy_from_slice(&size.to_be_bytes());
+    }
+}
+
+fn size_at(section: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([section[at], section[at + 1], section[at + 2], section[at + 3]])
 }
 
 /// The initialisation section of an AAC track; `config` is the AudioSpecificConfig, `priming` the samples to skip.

@@ -58,6 +58,11 @@ impl VideoReader {
         })
     }
 
+    /// True where of a frame's fields the lower one is shown first.
+    pub fn is_lower_field_first(&self) -> bool {
+        self.input.stream(self.stream).is_some_and(|stream| crate::sys::is_lower_field_first(&stream))
+    }
+
     /// Of pictures before `pts` only those come that others lean on: a chunk far behind its keyframe decodes half as many.
     pub fn want_from(&mut self, pts: i64) {
         self.wanted_from = pts;

@@ -10,7 +10,7 @@ use crate::Ratio;
 use crate::error::{MediaError, Result, Step};
 use crate::h26x::{Kind, Nal};
 use crate::lead::FrameKind;
-use crate::scale::WORK_FORMAT;
+use crate::scale::work_format;
 use crate::task::RungTask;
 use crate::{h26x, obu};
 
@@ -246,7 +246,7 @@ impl Settings {
         let mut video = codec::Context::new_with_codec(codec).encoder().video().step("encoder context")?;
         video.set_width(rung.width);
         video.set_height(rung.height);
-        video.set_format(WORK_FORMAT);
+        video.set_format(work_format(rung.ten_bit));
         video.set_aspect_ratio((1, 1));
         let (num, den) = (self.rate.num as i32, self.rate.den as i32);
         video.set_time_base((den, num));
@@ -316,12 +316,18 @@ mod tests {
     /// Twenty pictures of 128×96 in GOPs of eight, eight and four.
     fn encode(encoder: &str, options: &[(&str, &str)]) -> (Encoder, Vec<AccessUnit>) {
         let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let rung =
-            RungTask { height: 96, width: 128, encoder: encoder.to_owned(), options, role: Role::Alone };
+        let rung = RungTask {
+            height: 96,
+            width: 128,
+            encoder: encoder.to_owned(),
+            options,
+            role: Role::Alone,
+            ten_bit: false,
+        };
         let mut encoder = Encoder::open(&rung, Ratio::new(25, 1)).expect("open");
         let mut units = Vec::new();
         for n in 0..20 {
-            let mut frame = ffmpeg::frame::Video::new(WORK_FORMAT, 128, 96);
+            let mut frame = ffmpeg::frame::Video::new(work_format(false), 128, 96);
             for plane in 0..3 {
                 let seed = n as usize * 7 + plane;
                 frame.data_mut(plane).iter_mut().enumerate().for_each(|(i, b)| *b = ((i / 9) * seed) as u8);

@@ -21,7 +21,7 @@ use crate::fields::Frames;
 use crate::lead::FrameKind;
 use crate::scale::Prepare;
 use crate::sys::{self, HardwareDevice, Surfaces};
-use crate::task::{ChunkTask, DeviceKind, DeviceTask, RungTask, Written};
+use crate::task::{ChunkTask, DeviceKind, DeviceTask, PicturesOf, RungTask, Written};
 use crate::track::{Layout, Shape, Track};
 
 impl DeviceKind {
@@ -128,7 +128,7 @@ impl<'a> Pass<'a> {
         };
         let device = Rc::new(kind.open()?);
         // Fields are made pictures in main memory.
-        let decoder = (kind.decodes() && !task.deinterlace).then(|| device.clone());
+        let decoder = (kind.decodes() && task.pictures == PicturesOf::Frames).then(|| device.clone());
         let mut reader = VideoReader::open_on(decoder, source, task.stream, &task.limits)?;
         reader.seek(task.seek)?;
         reader.want_from(task.needed_from);
@@ -144,7 +144,7 @@ impl<'a> Pass<'a> {
         let smaller = task.rungs[1..].iter();
         let steps = smaller.map(|r| Scaler::new(kind.scale((r.width, r.height)), time_base)).collect();
         let (start, end) = (first.first_frame, last.first_frame + last.frames());
-        let frames = Frames::new(reader, task.deinterlace, time_base);
+        let frames = Frames::new(reader, task.pictures, task.needed_from, time_base);
         Ok(Pass { task, frames, feed, steps, start, end })
     }
 

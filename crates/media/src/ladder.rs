@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ffmpeg_next::frame::Video;
+use flodrama_asset::RungName;
 
 use crate::child::Reporter;
 use crate::encoder::Encoder;
 use crate::error::{MediaError, Result};
 use crate::lead::{Finding, Findings, FrameKind};
-use crate::scale::{Prepare, scaler};
+use crate::scale::{Prepare, scaler, work_format};
 use crate::task::{ChunkTask, Role, RungTask, TrackWritten};
 use crate::track::{Layout, Shape, Track};
 
@@ -94,10 +95,12 @@ impl Ladder {
                 rung.options.insert("stats".into(), stats.to_string_lossy().into_owned());
             }
             let encoder = Encoder::open(&rung, rate)?;
-            let name = format!("video/{}p", rung.height);
+            let name = RungName { height: rung.height, ladder: task.ladder.clone() };
+            let name = format!("video/{name}");
             let track = Track::open(layout, name, sizes[i], encoder, Shape::Whole)?;
             renditions.push(Rendition::new(track, &rung, i, None));
-            scalers.push((i > 0).then(|| scaler(sizes[i], task.cadence.time_base)));
+            scalers
+                .push((i > 0).then(|| scaler(sizes[i], work_format(rung.ten_bit), task.cadence.time_base)));
         }
         if let Some(trick) = &task.trick {
             let rung = &trick.rung;

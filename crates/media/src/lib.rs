@@ -25,6 +25,7 @@ pub mod fault;
 mod fields;
 mod gpu;
 mod h26x;
+mod hdr;
 mod input;
 mod ladder;
 mod lead;
@@ -47,5 +48,6 @@ mod verify;
 
 pub use error::MediaError;
 pub use source::{
-    AudioTrack, CodedVideo, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, CodedVideo, Colour, HdrMetadata, Keyframe, LightLevel, Mastering, Ratio, Scanning,
+    SourceInfo, SubtitleTrack, VideoTrack,
 };

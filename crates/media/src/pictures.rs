@@ -10,8 +10,8 @@ use crate::cadence::Resampler;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result};
 use crate::fields::Frames;
-use crate::scale::{Prepare, WORK_FORMAT};
-use crate::task::{Cadence, ChunkTask, Limits, SampleTask};
+use crate::scale::{Prepare, work_format};
+use crate::task::{Cadence, ChunkTask, Limits, PicturesOf, SampleTask};
 
 /// Where pictures come from, and what is done to them.
 #[derive(Clone, Copy)]
@@ -21,23 +21,25 @@ pub struct Origin<'a> {
     seek: Keyframe,
     needed_from: i64,
     cadence: Cadence,
-    deinterlace: bool,
+    pictures: PicturesOf,
     prepare: &'a str,
+    ten_bit: bool,
 }
 
 impl<'a> From<&'a ChunkTask> for Origin<'a> {
     fn from(task: &'a ChunkTask) -> Origin<'a> {
-        let ChunkTask { limits, stream, seek, needed_from, cadence, deinterlace, prepare, .. } = task;
-        let (seek, needed_from, cadence, deinterlace) = (*seek, *needed_from, *cadence, *deinterlace);
-        Origin { limits, stream: *stream, seek, needed_from, cadence, deinterlace, prepare }
+        let ChunkTask { limits, stream, seek, needed_from, cadence, pictures, prepare, .. } = task;
+        let (seek, needed_from, cadence, pictures) = (*seek, *needed_from, *cadence, *pictures);
+        let ten_bit = task.rungs.iter().any(|rung| rung.ten_bit);
+        Origin { limits, stream: *stream, seek, needed_from, cadence, pictures, prepare, ten_bit }
     }
 }
 
 impl<'a> From<&'a SampleTask> for Origin<'a> {
     fn from(task: &'a SampleTask) -> Origin<'a> {
-        let SampleTask { limits, stream, seek, needed_from, cadence, deinterlace, prepare, .. } = task;
-        let (seek, needed_from, cadence, deinterlace) = (*seek, *needed_from, *cadence, *deinterlace);
-        Origin { limits, stream: *stream, seek, needed_from, cadence, deinterlace, prepare }
+        let SampleTask { limits, stream, seek, needed_from, cadence, pictures, prepare, .. } = task;
+        let (seek, needed_from, cadence, pictures) = (*seek, *needed_from, *cadence, *pictures);
+        Origin { limits, stream: *stream, seek, needed_from, cadence, pictures, prepare, ten_bit: false }
     }
 }
 
@@ -57,9 +59,9 @@ impl Pictures {
         reader.seek(origin.seek)?;
         reader.want_from(origin.needed_from);
         Ok(Pictures {
-            frames: Frames::new(reader, origin.deinterlace, origin.cadence.time_base),
+            frames: Frames::new(reader, origin.pictures, origin.needed_from, origin.cadence.time_base),
             cadence: origin.cadence,
-            prepare: Prepare::new(origin.prepare, WORK_FORMAT, origin.cadence.time_base),
+            prepare: Prepare::new(origin.prepare, work_format(origin.ten_bit), origin.cadence.time_base),
             resampler: Resampler::new(range.start, range.end),
             first: range.start,
         })

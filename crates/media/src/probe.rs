@@ -11,7 +11,7 @@ use ffmpeg_next::media;
 use flodrama_asset::ErrorKind;
 
 use crate::coded::Scanner;
-use crate::decode::stamps;
+use crate::decode::{VideoReader, stamps};
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
 use crate::source::{AudioTrack, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack};
@@ -53,6 +53,9 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     }
     audio.retain(|track| starts.contains_key(&track.stream));
     check(&video, limits)?;
+    if matches!(video.colour.transfer.as_str(), "smpte2084" | "arib-std-b67") {
+        said_by_pictures(&again, &mut video, limits)?;
+    }
     video.coded = scanner.map(|scanner| scanner.finish(&video));
     if video.interlaced || video.coded.as_ref().is_some_and(|coded| !coded.frames_only) {
         video.scanning = crate::scanning::look(&again, &video, limits)?;
@@ -153,6 +156,21 @@ fn scan(
     Ok(Scan { starts, end_s })
 }
 
+/// Asks the first picture what the container does not say.
+fn said_by_pictures(source: &File, video: &mut VideoTrack, limits: &Limits) -> Result<()> {
+    if video.hdr.mastering.is_some() && video.hdr.light.is_some() {
+        return Ok(());
+    }
+    let source = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
+    let mut reader = VideoReader::open(source, video.stream, limits)?;
+    if let Some((_, frame)) = reader.next_frame()? {
+        let said = crate::hdr::of_frame(&frame);
+        video.hdr.mastering = video.hdr.mastering.or(said.mastering);
+        video.hdr.light = video.hdr.light.or(said.light);
+    }
+    Ok(())
+}
+
 fn check(video: &VideoTrack, limits: &Limits) -> Result<()> {
     let (Some(first), Some(_)) = (video.pts.first(), video.keyframes.first()) else {
         return Err(MediaError::new(ErrorKind::NoVideo, "The video track has no pictures."));
@@ -202,13 +220,15 @@ fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> R
         let message = format!("The picture is {width}×{height}, which is larger than we accept.");
         return Err(MediaError::new(ErrorKind::OverLimit, message));
     }
+    let (rotation, mirrored) = orientation(stream);
     Ok(VideoTrack {
         stream: stream.index(),
         codec: id.name().to_owned(),
         width,
         height,
         sample_aspect: positive(decoder.aspect_ratio()).unwrap_or(Ratio::new(1, 1)),
-        rotation: rotation(stream),
+        rotation,
+        mirrored,
         pixel_format: decoder.format().descriptor().map_or("unknown", |d| d.name()).to_owned(),
         colour: Colour {
             primaries: name(decoder.color_primaries().name()),
@@ -216,6 +236,7 @@ fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> R
             matrix: name(decoder.color_space().name()),
             full_range: decoder.color_range() == ffmpeg::color::Range::JPEG,
         },
+        hdr: crate::hdr::of_stream(stream),
         interlaced: crate::sys::is_interlaced(stream),
         scanning: Scanning::Progressive,
         time_base: ratio(stream.time_base()),
@@ -272,13 +293,19 @@ fn positive(r: ffmpeg::Rational) -> Option<Ratio> {
     (r.numerator() > 0 && r.denominator() > 0).then(|| ratio(r))
 }
 
-/// Clockwise degrees from the display matrix (ISO/IEC 14496-12 §8.2.2): 16.16 fixed point, row by row.
-fn rotation(stream: &ffmpeg::format::stream::Stream) -> u32 {
-    let Some(data) = stream.side_data().find(|d| d.kind() == SideData::DisplayMatrix) else { return 0 };
+/// From the display matrix (ISO/IEC 14496-12 §8.2.2: 16.16 fixed point, row by row): clockwise degrees, and whether the
+/// picture is mirrored left to right before.
+fn orientation(stream: &ffmpeg::format::stream::Stream) -> (u32, bool) {
+    let Some(data) = stream.side_data().find(|d| d.kind() == SideData::DisplayMatrix) else {
+        return (0, false);
+    };
     let bytes = data.data();
     let entry = |i: usize| {
         bytes.get(i * 4..i * 4 + 4).map_or(0, |b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]])) as f64
     };
-    let degrees = entry(1).atan2(entry(0)).to_degrees();
-    (degrees / 90.0).round().rem_euclid(4.0) as u32 * 90
+    // A determinant below 0 turns the picture over; what is left behind the mirror is a turn.
+    let mirrored = entry(0) * entry(4) - entry(1) * entry(3) < 0.0;
+    let sign = if mirrored { -1.0 } else { 1.0 };
+    let degrees = (sign * entry(1)).atan2(sign * entry(0)).to_degrees();
+    ((degrees / 90.0).round().rem_euclid(4.0) as u32 * 90, mirrored)
 }

@@ -64,7 +64,7 @@ fn resize(pictures: &[Video], size: (u32, u32), time_base: Ratio) -> Result<Vec<
     if own == size {
         return pictures.iter().map(crate::sys::share).collect();
     }
-    let mut scaler = scaler(size, time_base);
+    let mut scaler = scaler(size, WORK_FORMAT, time_base);
     pictures.iter().map(|picture| scaler.run(crate::sys::share(picture)?)).collect()
 }
 

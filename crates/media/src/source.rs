@@ -45,6 +45,42 @@ pub struct Colour {
     pub full_range: bool,
 }
 
+/// The display that an HDR picture was made on (SMPTE ST 2086), in the units of HEVC and of ISO base media files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mastering {
+    /// Chromaticities x and y of green, blue and red, in steps of 0.00002.
+    pub primaries: [(u16, u16); 3],
+    /// Of white.
+    pub white: (u16, u16),
+    /// Brightest, in 0.0001 cd/m².
+    pub max_luminance: u32,
+    /// Darkest, in 0.0001 cd/m².
+    pub min_luminance: u32,
+}
+
+/// How bright the content gets (CTA-861.3), in cd/m².
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LightLevel {
+    /// The brightest pixel: MaxCLL.
+    pub max: u16,
+    /// The brightest frame on average: MaxFALL.
+    pub max_average: u16,
+}
+
+/// What an HDR source says of itself beside its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HdrMetadata {
+    /// The display that it was made on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mastering: Option<Mastering>,
+    /// How bright it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub light: Option<LightLevel>,
+    /// True where it has Dolby Vision's metadata, over a picture that plays without.
+    #[serde(default)]
+    pub dolby_vision: bool,
+}
+
 /// What the two fields of a frame show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,10 +111,16 @@ pub struct VideoTrack {
     pub sample_aspect: Ratio,
     /// Clockwise rotation to apply for display, in degrees: 0, 90, 180 or 270.
     pub rotation: u32,
+    /// True where the picture is mirrored left to right before that.
+    #[serde(default)]
+    pub mirrored: bool,
     /// libav's pixel format name.
     pub pixel_format: String,
     /// Colour description.
     pub colour: Colour,
+    /// Of HDR pictures alone.
+    #[serde(default)]
+    pub hdr: HdrMetadata,
     /// True where frames may be stored as two fields, as the file says.
     pub interlaced: bool,
     /// What the fields show.

@@ -17,7 +17,7 @@ use crate::decode::VideoReader;
 use crate::error::{MediaError, Result, Step};
 use crate::scale::Prepare;
 use crate::source::Keyframe;
-use crate::task::{StillsTask, StillsWritten};
+use crate::task::{PicturesOf, StillsTask, StillsWritten};
 use score::Look;
 use tiles::Tiles;
 
@@ -134,7 +134,11 @@ fn full(task: &StillsTask, source: File, ms: f64) -> Result<RgbImage> {
         }
     }
     let frame = latest.ok_or_else(|| MediaError::internal("stills", "the poster's frame is gone"))?;
-    let frame = if task.deinterlace { crate::fields::whole(frame, task.time_base)? } else { frame };
+    let frame = if task.pictures != PicturesOf::Frames {
+        crate::fields::whole(frame, task.time_base)?
+    } else {
+        frame
+    };
     let scale =
         format!("scale={}:{}:flags=bicubic+accurate_rnd+full_chroma_int", task.display.0, task.display.1);
     let chain = if task.prepare.is_empty() { scale } else { format!("{},{scale}", task.prepare) };

@@ -391,3 +391,11 @@ pub fn is_interlaced(stream: &ffmpeg::format::stream::Stream) -> bool {
     let order = unsafe { (*(*stream.as_ptr()).codecpar).field_order };
     order != AV_FIELD_PROGRESSIVE && order != AV_FIELD_UNKNOWN
 }
+
+/// True where the container or the parser says that of a frame's fields the lower one is shown first.
+pub fn is_lower_field_first(stream: &ffmpeg::format::stream::Stream) -> bool {
+    use ffi::AVFieldOrder::{AV_FIELD_BB, AV_FIELD_TB};
+    // SAFETY: a plain field read of a live stream's parameters.
+    let order = unsafe { (*(*stream.as_ptr()).codecpar).field_order };
+    order == AV_FIELD_BB || order == AV_FIELD_TB
+}

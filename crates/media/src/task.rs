@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Keyframe, MediaError, Ratio, SourceInfo};
+use crate::{HdrMetadata, Keyframe, MediaError, Ratio, SourceInfo};
 
 /// One piece of work for one child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,8 +46,32 @@ pub struct Cadence {
     pub rate: Ratio,
     /// Time of output frame 0.
     pub origin_pts: i64,
-    /// Ticks of source time: the video track's time base, or half of it where fields become pictures.
+    /// Ticks of source time: the video track's time base, or a part of it ([`PicturesOf::parts`]).
     pub time_base: Ratio,
+}
+
+/// What pictures are made of a source's frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PicturesOf {
+    /// Each frame is one.
+    #[default]
+    Frames,
+    /// Each field becomes one.
+    Fields,
+    /// Four in five frames: film without its pulldown.
+    Film,
+}
+
+impl PicturesOf {
+    /// Ticks of a picture's time for one of the track's: pictures are shown between frames.
+    pub fn parts(self) -> i64 {
+        match self {
+            PicturesOf::Frames => 1,
+            PicturesOf::Fields => 2,
+            PicturesOf::Film => 4,
+        }
+    }
 }
 
 /// A media segment as a run of output frames, cut into closed GOPs.
@@ -143,6 +167,28 @@ pub struct RungTask {
     /// Who decides about its frames.
     #[serde(default)]
     pub role: Role,
+    /// Ten bits a sample instead of eight.
+    #[serde(default)]
+    pub ten_bit: bool,
+}
+
+/// The curve of an HDR picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HdrTransfer {
+    /// SMPTE ST 2084: HDR10.
+    Pq,
+    /// Hybrid log-gamma.
+    Hlg,
+}
+
+/// What players must know of HDR pictures: every initialisation section and every segment says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hdr {
+    /// The curve. Primaries and matrix are those of BT.2020.
+    pub transfer: HdrTransfer,
+    /// Of the source.
+    pub metadata: HdrMetadata,
 }
 
 /// Stands where an encoder's name would, for a rung that is not encoded.
@@ -188,9 +234,9 @@ pub struct ChunkTask {
     pub needed_from: i64,
     /// Source time to output frames.
     pub cadence: Cadence,
-    /// Make a picture of each field.
+    /// What pictures are made of the frames.
     #[serde(default)]
-    pub deinterlace: bool,
+    pub pictures: PicturesOf,
     /// libav filter chain from decoded frames to the largest rung; empty where frames already fit.
     pub prepare: String,
     /// The segments, consecutive.
@@ -198,6 +244,12 @@ pub struct ChunkTask {
     /// The rung above all others that is not encoded; the source has an IDR frame where each segment begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<CopyTask>,
+    /// Name of the ladder, where it is not the main one: part of its rungs' folders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<String>,
+    /// Of ladders that keep HDR.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hdr: Option<Hdr>,
     /// The rungs, largest first: each is scaled from the one before.
     pub rungs: Vec<RungTask>,
     /// The I-frame rendition.
@@ -220,9 +272,9 @@ pub struct SampleTask {
     pub needed_from: i64,
     /// Source time to output frames.
     pub cadence: Cadence,
-    /// Make a picture of each field.
+    /// What pictures are made of the frames.
     #[serde(default)]
-    pub deinterlace: bool,
+    pub pictures: PicturesOf,
     /// libav filter chain from decoded frames to the size that all trials are compared in.
     pub prepare: String,
     /// First output frame of the sample.
@@ -288,9 +340,9 @@ pub struct StillsTask {
     pub origin_pts: i64,
     /// The video track's time base.
     pub time_base: Ratio,
-    /// Frames are two fields of different moments.
+    /// What pictures are made of the frames.
     #[serde(default)]
-    pub deinterlace: bool,
+    pub pictures: PicturesOf,
     /// libav filter chain for orientation and colour; empty where none is needed.
     pub prepare: String,
     /// Size of the picture for display, in square pixels.

@@ -11,8 +11,9 @@ use crate::child::Reporter;
 use crate::cmaf::{self, Sample};
 use crate::encoder::{AccessUnit, DecoderConfig, Encoder};
 use crate::error::{MediaError, Result};
+use crate::hdr;
 use crate::lead::FrameKind;
-use crate::task::{Cadence, ChunkTask, IFrame, SegmentSpan, SegmentWritten, TrackWritten};
+use crate::task::{Cadence, ChunkTask, Hdr, IFrame, SegmentSpan, SegmentWritten, TrackWritten};
 
 /// What all renditions of a chunk share.
 pub struct Layout {
@@ -22,6 +23,7 @@ pub struct Layout {
     start: u64,
     /// Ticks per second and per frame.
     ticks: (u32, u32),
+    hdr: Option<Hdr>,
 }
 
 impl Layout {
@@ -32,6 +34,7 @@ impl Layout {
             segments: task.segments.clone(),
             start,
             ticks: ticks(&task.cadence),
+            hdr: task.hdr,
         })
     }
 
@@ -121,7 +124,7 @@ impl Segments {
         shape: Shape,
     ) -> Result<Segments> {
         let delay = layout.frame_ticks(u64::from(reorder_frames));
-        let init = cmaf::video_init(size, layout.ticks.0, delay, config)?;
+        let init = cmaf::video_init(size, layout.ticks.0, delay, config, layout.hdr.as_ref())?;
         let folder = layout.out.join(&name);
         std::fs::create_dir_all(&folder).map_err(|e| MediaError::io("rendition folder", &e))?;
         // Every chunk of a rendition gives this same section; the parent compares the hashes.
@@ -199,6 +202,7 @@ impl Segments {
         let mut iframes = Vec::new();
         let mut samples = Vec::with_capacity(units.len());
         let mut data = Vec::new();
+        let said = self.layout.hdr.as_ref().map_or_else(Vec::new, |hdr| hdr::sei(&hdr.metadata));
         for ((unit, at), end) in units.iter().zip(frames).zip(ends) {
             let duration = frame_ticks(end - at);
             let ahead = unit.pts + i64::from(self.reorder_frames) - (at - start) as i64;
@@ -209,13 +213,17 @@ impl Segments {
                     at - start
                 ))
             })?;
+            let begin = data.len();
+            if unit.idr {
+                data.extend_from_slice(&said);
+            }
+            data.extend_from_slice(&unit.data);
             samples.push(Sample {
-                size: unit.data.len() as u32,
+                size: (data.len() - begin) as u32,
                 duration: duration as u32,
                 composition: frame_ticks(ahead) as u32,
                 sync: unit.idr,
             });
-            data.extend_from_slice(&unit.data);
             if matches!(self.shape, Shape::Trick(_)) {
                 let offset = bytes.len() as u64;
                 // Fragments are numbered by their frame: ascending, and the same in whatever chunk they are.

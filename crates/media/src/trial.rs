@@ -84,7 +84,14 @@ mod tests {
     fn trial(encoder: &str, option: (&str, &str), device: Option<DeviceKind>) -> TrialTask {
         let options = [(option.0.to_owned(), option.1.to_owned())].into();
         TrialTask {
-            rung: RungTask { width: 320, height: 180, encoder: encoder.into(), options, role: Role::Alone },
+            rung: RungTask {
+                width: 320,
+                height: 180,
+                encoder: encoder.into(),
+                options,
+                role: Role::Alone,
+                ten_bit: false,
+            },
             device,
         }
     }

@@ -51,14 +51,21 @@ fn fields_of_one_moment_stay_whole() {
     assert!(said_of(&source).contains(", stored as fields"));
 }
 
+/// Film that was made ready for television becomes film again: each picture once, at its time, and whole; also where a
+/// chunk begins in the middle of the pulldown's pattern.
 #[test]
-fn film_in_fields_is_told_from_fields() {
-    let video = BROADCAST;
-    let clip =
-        Clip { rate: (24_000, 1001), frames: 240, filter: "telecine=pattern=23", video, ..Clip::default() };
+fn film_in_fields_becomes_film_again() {
+    let film =
+        Clip { rate: (24_000, 1001), frames: 700, size: (640, 360), display: (640, 360), ..Clip::default() };
+    let spread = Clip { name: "clip.ts", filter: "telecine=pattern=23", video: BROADCAST, ..film.clone() };
     let folder = tempfile::tempdir().expect("folder");
-    let said = said_of(&clip.make(folder.path()));
+    let whole = film.make(folder.path());
+    let source = spread.make(folder.path());
+    let said = said_of(&source);
     assert!(said.contains("3:2 pulldown"), "{said}");
+    let tree = transcode(&source, &folder.path().join("out"), &["--jobs", "2"]);
+    assert!(tree.videos()[0].media.segments.len() > 4, "more than two chunks");
+    judge_against(&spread, &tree, Expectation { like: &whole, db: 26.0 });
 }
 
 fn said_of(source: &Path) -> String {

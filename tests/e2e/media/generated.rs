@@ -60,6 +60,20 @@ fn pixels_that_are_not_square() {
     judge(&Clip { size, display, filter: "setsar=4/3", frames: 100, ..Clip::default() });
 }
 
+/// Colours are judged as a screen shows them: by the wrong matrix they would be far off.
+#[test]
+fn a_screen_recording_in_rgb() {
+    let video = &["-c:v", "qtrle", "-pix_fmt", "rgb24"];
+    let (size, display) = ((1280, 720), (1280, 720));
+    let clip = Clip { name: "clip.mov", size, display, video, frames: 60, ..Clip::default() };
+    let folder = tempfile::tempdir().expect("folder");
+    let source = clip.make(folder.path());
+    let tree = transcode(&source, &folder.path().join("out"), &[]);
+    check(&tree, &expected(&clip));
+    let likeness = ffmpeg::likeness_on_screen_db(&tree.videos()[0].playlist, &source);
+    assert!(likeness.iter().all(|db| *db > 28.0), "{likeness:?}");
+}
+
 #[test]
 fn a_variable_frame_rate() {
     let keep = |n| !(5..=12).contains(&(n % 25)) && n % 7 != 3;
@@ -144,7 +158,8 @@ pub fn judge_against(clip: &Clip, tree: &Tree, expectation: Expectation) {
     every_beep_has_its_time(clip, tree);
 }
 
-fn expected(clip: &Clip) -> Expected {
+/// What the tree of `clip` should be.
+pub fn expected(clip: &Clip) -> Expected {
     let duration_s = f64::from(clip.frames) * clip.frame_s();
     let tag = |sound: &Sound| if sound.language == "fre" { "fr".to_owned() } else { "en".to_owned() };
     Expected { duration_s, display: clip.display, languages: clip.sounds.iter().map(tag).collect() }

@@ -3,9 +3,11 @@
 mod audio;
 mod determinism;
 mod documents;
+mod every_clip;
 mod families;
 mod fields;
 mod generated;
+mod hdr;
 mod lead;
 mod passthrough;
 mod real;

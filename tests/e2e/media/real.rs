@@ -59,6 +59,20 @@ fn a_telephone_held_upright() {
 }
 
 #[test]
+fn a_picture_that_is_turned_and_mirrored() {
+    judge_and("rotate_and_reflect.mp4", |tree| {
+        let folder = PathBuf::from(std::env::var_os("FLODRAMA_MEDIA").expect("set, or this were not run"));
+        let upright = tree.folder.join("upright.mkv");
+        let source = folder.join("rotate_and_reflect.mp4");
+        let [from, to] = [&source, &upright].map(|path| path.to_str().expect("a plain path"));
+        // ffmpeg turns and mirrors it by itself.
+        ffmpeg::ffmpeg(&["-i", from, "-an", "-c:v", "ffv1", to]);
+        let likeness = ffmpeg::likeness_db(&tree.videos()[0].playlist, &upright);
+        assert!(likeness.iter().all(|db| *db > 28.0), "{likeness:?}");
+    });
+}
+
+#[test]
 fn sides_that_are_odd() {
     judge("vp9_odd_161x121.webm");
 }
@@ -142,6 +156,6 @@ fn parse(text: &str) -> f64 {
 }
 
 /// Past the capture of test output: what ran must be seen where everything passed.
-fn say(line: &str) {
+pub fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("standard error is open");
 }

@@ -125,16 +125,25 @@ pub fn brightness(path: &Path) -> (f64, f64) {
 /// Peak signal to noise ratio of the brightness, in dB, of each picture of `path`, brought to the size of `source`,
 /// against `source`, by their order.
 pub fn likeness_db(path: &Path, source: &Path) -> Vec<f64> {
+    likeness(path, source, "null", "psnr_y:")
+}
+
+/// The same of red, green and blue, as a screen shows them.
+pub fn likeness_on_screen_db(path: &Path, source: &Path) -> Vec<f64> {
+    likeness(path, source, "format=gbrp", "psnr_avg:")
+}
+
+fn likeness(path: &Path, source: &Path, format: &str, figure: &str) -> Vec<f64> {
     let (width, height) = size(source);
     let [path, source] = [path, source].map(|path| path.to_str().expect("a plain path"));
     let pairs = format!(
-        "[0:v]scale={width}:{height}:flags=bicubic,settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];
-         [a][b]psnr=stats_file=-"
+        "[0:v]scale={width}:{height}:flags=bicubic,{format},settb=1/25,setpts=N[a];
+         [1:v]{format},settb=1/25,setpts=N[b];[a][b]psnr=stats_file=-"
     );
     let stats = ffmpeg(&["-i", path, "-i", source, "-lavfi", &pairs, "-r", "25", "-f", "null", "/dev/null"]);
     let stats = String::from_utf8(stats).expect("text");
     // Equal pictures are infinitely alike: "inf" is read as such.
-    let db = |line: &str| line.split_once("psnr_y:")?.1.split_whitespace().next()?.parse().ok();
+    let db = |line: &str| line.split_once(figure)?.1.split_whitespace().next()?.parse().ok();
     stats.lines().map(|line| db(line).expect("a figure for each picture")).collect()
 }
 

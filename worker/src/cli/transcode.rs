@@ -132,7 +132,7 @@ fn work_folder(input: &Path, out_dir: &Path, preset: &Preset, choice: &Choice) -
         version_id: None,
         sequencer: None,
     };
-    let version = Version::derive(&source, &preset.to_json(), &choice.family.identity());
+    let version = Version::derive(&source, &preset.identity(), &choice.family.identity());
     let work = out_dir.join(format!(".{version}"));
     let is_empty = std::fs::read_dir(out_dir).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty && !work.exists() {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use flodrama_asset::document::{AssetDocument, AudioRendition, Poster, Rendition};
-use flodrama_asset::{PublishedFile, TrackFile};
+use flodrama_asset::{PublishedFile, RungName, TrackFile};
 use flodrama_hls::build::{
     self, AudioMedia, IFrameVariant, ImageVariant, ImagesPlaylist, MediaKind, MediaPlaylist, Multivariant,
     Rates, Segment, Sheet, TileLayout, Variant, VideoRange,
 };
-use flodrama_media::task::{SegmentWritten, StillsWritten, TrackWritten};
+use flodrama_media::task::{HdrTransfer, RungTask, SegmentWritten, StillsWritten, TrackWritten};
 
 use super::ledger::{Commit, TaskResult};
 use crate::error::{JobError, Result};
@@ -101,9 +101,9 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
     let built = |e: build::BuildError| JobError::internal("playlist", e);
 
     let mut videos = Vec::new();
-    for rung in &plan.rungs {
-        let (track, path) = renditions.track(&PublishedFile::Video(rung.height, TrackFile::Playlist))?;
-        videos.push((rung, track, path, media_playlist(track, MediaKind::Media)));
+    for (name, range, rung) in rungs(plan) {
+        let (track, path) = renditions.track(&PublishedFile::Video(name.clone(), TrackFile::Playlist))?;
+        videos.push(((name, range, rung), track, path, media_playlist(track, MediaKind::Media)));
     }
     let mut audios = Vec::new();
     for audio in &plan.audio {
@@ -147,7 +147,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             codecs: track.written.codecs.clone(),
         });
     }
-    for (rung, track, path, mut playlist) in videos {
+    for ((name, range, rung), track, path, mut playlist) in videos {
         playlist.target_duration_s = Some(target);
         let rates = Rates::of_variant(playlist.rates(), audio_rates.iter().copied(), []);
         files.insert(path.clone(), playlist.render().map_err(built)?);
@@ -158,12 +158,13 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             width: rung.width,
             height: rung.height,
             frame_rate: plan.cadence.rate.as_f64(),
-            video_range: VideoRange::Sdr,
+            video_range: range,
             audio_group: plan.audio.first().map(|a| audio_group(a.channels)),
             subtitle_group: None,
         });
         asset.renditions.push(Rendition {
-            name: format!("{}p", rung.height),
+            name: name.to_string(),
+            video_range: range.to_string(),
             width: rung.width,
             height: rung.height,
             frame_rate: plan.cadence.rate.as_f64(),
@@ -200,6 +201,23 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
     let json = serde_json::to_string_pretty(&asset).map_err(|e| JobError::internal("asset.json", e))?;
     files.insert(PublishedFile::Asset.to_string(), json);
     Ok(Package { files, asset })
+}
+
+/// The rungs of all ladders, with their folders and ranges.
+fn rungs(plan: &Plan) -> impl Iterator<Item = (RungName, VideoRange, &RungTask)> {
+    let main = plan.rungs.iter().map(|rung| (RungName::from(rung.height), VideoRange::Sdr, rung));
+    let beside = plan.beside.iter().flat_map(|ladder| {
+        let range = match ladder.hdr.map(|hdr| hdr.transfer) {
+            None => VideoRange::Sdr,
+            Some(HdrTransfer::Pq) => VideoRange::Pq,
+            Some(HdrTransfer::Hlg) => VideoRange::Hlg,
+        };
+        ladder.rungs.iter().map(move |rung| {
+            let name = RungName { height: rung.height, ladder: Some(ladder.name.clone()) };
+            (name, range, rung)
+        })
+    });
+    main.chain(beside)
 }
 
 /// One group for each codec and channel count, every language in each.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use flodrama_asset::RungName;
 use flodrama_asset::document::{Preview, RungProgress};
 use flodrama_media::task::SegmentWritten;
 use serde::Serialize;
@@ -81,15 +82,19 @@ struct Size {
 impl Encoding {
     /// For all of `plan`, `before` frames of which are done.
     pub fn new(sender: Sender, plan: &Plan, before: u64) -> Encoding {
-        let rung = |height: u32| (format!("video/{height}p"), format!("{height}p"));
+        let beside = plan.beside.iter().flat_map(|l| {
+            l.rungs.iter().map(|r| RungName { height: r.height, ladder: Some(l.name.clone()) })
+        });
+        let rungs = plan.rungs.iter().map(|r| RungName::from(r.height)).chain(beside);
         let encoding = Encoding {
             sender,
             begun: Instant::now(),
-            total: plan.frames,
+            total: plan.frames_to_encode(),
             before,
-            fps: plan.cadence.rate.as_f64(),
+            // A second of the episode is encoded once it is in every ladder.
+            fps: plan.cadence.rate.as_f64() * plan.frames_to_encode() as f64 / plan.frames.max(1) as f64,
             chunks: HashMap::new(),
-            rungs: plan.rungs.iter().map(|r| rung(r.height)).collect(),
+            rungs: rungs.map(|name| (format!("video/{name}"), name.to_string())).collect(),
             sizes: BTreeMap::new(),
         };
         encoding.send();

@@ -50,6 +50,22 @@ impl fmt::Display for Plan {
                 },
             )?;
         }
+        for ladder in &self.beside {
+            for rung in &ladder.rungs {
+                let option = |key: &str| rung.options.get(key).map_or("-", String::as_str);
+                writeln!(
+                    f,
+                    "  video/{}p-{}   {}×{}  {} crf {} up to {}b/s",
+                    rung.height,
+                    ladder.name,
+                    rung.width,
+                    rung.height,
+                    rung.encoder,
+                    option("crf"),
+                    option("maxrate"),
+                )?;
+            }
+        }
         let trick = &self.trick;
         writeln!(f, "  trick/{}p   an I-frame every {} frames", trick.rung.height, trick.every_frames)?;
         for a in &self.audio {

@@ -6,8 +6,6 @@ use std::sync::LazyLock;
 use flodrama_media::task::{DeviceKind, Role, RungTask, TrialTask};
 use serde::{Deserialize, Serialize};
 
-use super::preset::Preset;
-
 /// Every family, in the order of the file.
 static TABLE: LazyLock<Vec<Family>> = LazyLock::new(|| {
     #[derive(Deserialize)]
@@ -43,6 +41,9 @@ pub struct Family {
     /// Options that stand over those for the I-frame rendition.
     #[serde(default)]
     pub trick: BTreeMap<String, String>,
+    /// Options that stand over those for pictures of ten bits; none where it makes no such pictures.
+    #[serde(default)]
+    pub ten_bit: Option<BTreeMap<String, String>>,
 }
 
 /// H.264 codes blocks of 16 pixels; anything smaller is no picture.
@@ -61,6 +62,17 @@ pub struct Rates {
     pub buffer_kbit: u32,
     /// Frames from one IDR frame to the next.
     pub gop_frames: u64,
+}
+
+/// What an encoder makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// A rung.
+    Rung,
+    /// A rung of ten bits a sample.
+    TenBitRung,
+    /// The I-frame rendition.
+    IFrames,
 }
 
 impl Family {
@@ -85,15 +97,25 @@ impl Family {
         format!("{} {settings}", self.name)
     }
 
-    /// An encoder of `preset` for pictures of `size`. `trick` is for the I-frame rendition.
-    pub fn encoder(&self, preset: &Preset, size: (u32, u32), rates: Rates, trick: bool) -> RungTask {
+    /// An encoder for pictures of `size`, with options that a preset has for the ladder.
+    pub fn encoder(
+        &self,
+        own: &BTreeMap<String, String>,
+        size: (u32, u32),
+        rates: Rates,
+        of: Of,
+    ) -> RungTask {
         // A preset's options are of its own encoder: a device knows none of them.
         let mut options = match self.device {
-            None => preset.video.options.clone(),
+            None => own.clone(),
             Some(_) => BTreeMap::new(),
         };
-        let over = self.trick.iter().filter(|_| trick);
-        for (key, value) in self.options.iter().chain(over) {
+        let over = match of {
+            Of::Rung => None,
+            Of::TenBitRung => self.ten_bit.as_ref(),
+            Of::IFrames => Some(&self.trick),
+        };
+        for (key, value) in self.options.iter().chain(over.into_iter().flatten()) {
             let value = self.fill(value, rates);
             match options.get_mut(key).filter(|_| key.ends_with("-params")) {
                 // The last of two that contradict each other holds.
@@ -101,7 +123,9 @@ impl Family {
                 None => drop(options.insert(key.clone(), value)),
             }
         }
-        RungTask { width: size.0, height: size.1, encoder: self.encoder.clone(), options, role: Role::Alone }
+        let ten_bit = of == Of::TenBitRung;
+        let encoder = self.encoder.clone();
+        RungTask { width: size.0, height: size.1, encoder, options, role: Role::Alone, ten_bit }
     }
 
     /// A trial at 1080p, with options as chunks have them.
@@ -111,8 +135,9 @@ impl Family {
         for (key, value) in &self.options {
             options.insert(key.clone(), self.fill(value, rates));
         }
+        let encoder = self.encoder.clone();
         let rung =
-            RungTask { width: 1920, height: 1080, encoder: self.encoder.clone(), options, role: Role::Alone };
+            RungTask { width: 1920, height: 1080, encoder, options, role: Role::Alone, ten_bit: false };
         TrialTask { rung, device: self.device }
     }
 
@@ -131,6 +156,7 @@ impl Family {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::preset::Preset;
 
     const RATES: Rates = Rates { crf: 23.0, max_kbps: 5000, buffer_kbit: 7500, gop_frames: 48 };
 
@@ -153,9 +179,10 @@ mod tests {
     #[test]
     fn a_device_takes_no_options_of_the_presets_own_encoder() {
         let preset = Preset::load("web-h264").expect("shipped");
-        let x264 = Family::named("x264", "h264").expect("x264").encoder(&preset, (640, 360), RATES, false);
+        let own = &preset.video.options;
+        let x264 = Family::named("x264", "h264").expect("x264").encoder(own, (640, 360), RATES, Of::Rung);
         assert_eq!((x264.options["trellis"].as_str(), x264.options["crf"].as_str()), ("1", "23"));
-        let nvenc = Family::named("nvenc", "h264").expect("nvenc").encoder(&preset, (640, 360), RATES, false);
+        let nvenc = Family::named("nvenc", "h264").expect("nvenc").encoder(own, (640, 360), RATES, Of::Rung);
         assert_eq!((nvenc.options.get("trellis"), nvenc.options["cq"].as_str()), (None, "27"));
         assert_eq!((nvenc.options["maxrate"].as_str(), nvenc.options["g"].as_str()), ("5000k", "48"));
     }
@@ -166,7 +193,7 @@ mod tests {
         let rates = Rates { gop_frames: 1, ..RATES };
         for family in Family::all().iter().filter(|f| f.options.contains_key("bf")) {
             assert_eq!(
-                family.encoder(&preset, (640, 360), rates, true).options["bf"],
+                family.encoder(&preset.video.options, (640, 360), rates, Of::IFrames).options["bf"],
                 "0",
                 "{}",
                 family.encoder
@@ -178,8 +205,9 @@ mod tests {
     fn parameters_of_preset_and_family_are_joined() {
         let preset = Preset::load("web-hevc").expect("shipped");
         let x265 = Family::of_encoder("libx265").expect("x265");
-        let params = &x265.encoder(&preset, (640, 360), RATES, true).options["x265-params"];
-        let own = &preset.video.options["x265-params"];
+        let own = &preset.video.options;
+        let params = &x265.encoder(own, (640, 360), RATES, Of::IFrames).options["x265-params"];
+        let own = &own["x265-params"];
         assert!(params.starts_with(own.as_str()) && params.ends_with("b-adapt=0"), "{params}");
         assert!(params.contains("pools=none") && params.contains("keyint=48"), "{params}");
     }

@@ -1,6 +1,8 @@
 //! Sources for the tests of the plan.
 
-use flodrama_media::{AudioTrack, CodedVideo, Colour, Keyframe, Ratio, Scanning, SourceInfo, VideoTrack};
+use flodrama_media::{
+    AudioTrack, CodedVideo, Colour, HdrMetadata, Keyframe, Ratio, Scanning, SourceInfo, VideoTrack,
+};
 
 /// A Full HD track with these frame times and a keyframe at the first.
 pub fn video(pts: Vec<i64>) -> VideoTrack {
@@ -13,6 +15,7 @@ pub fn video(pts: Vec<i64>) -> VideoTrack {
         height: 1080,
         sample_aspect: Ratio::new(1, 1),
         rotation: 0,
+        mirrored: false,
         pixel_format: "yuv420p".into(),
         colour: Colour {
             primaries: "bt709".into(),
@@ -20,6 +23,7 @@ pub fn video(pts: Vec<i64>) -> VideoTrack {
             matrix: "bt709".into(),
             full_range: false,
         },
+        hdr: HdrMetadata::default(),
         interlaced: false,
         scanning: Scanning::Progressive,
         time_base: Ratio::new(1, 90_000),

@@ -1,5 +1,6 @@
 //! The plan is a value: `plan(source, complexity, preset)` is pure, and what it returns is printed, stored and executed.
 
+pub mod beside;
 mod boundaries;
 mod cadence;
 mod explain;
@@ -17,12 +18,17 @@ pub mod tasks;
 mod timing;
 pub mod title;
 
-use flodrama_media::task::{COPY, Cadence, CopyTask, DeviceKind, RungTask, SegmentSpan, TrickTask};
+use std::collections::BTreeMap;
+
+use flodrama_media::task::{
+    COPY, Cadence, CopyTask, DeviceKind, PicturesOf, RungTask, SegmentSpan, TrickTask,
+};
 use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo, VideoTrack};
 use serde::{Deserialize, Serialize};
 
+use beside::BesideLadder;
 pub use family::Family;
-use family::Rates;
+use family::{Of, Rates};
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
 use shown::Shown;
@@ -43,9 +49,9 @@ pub struct Plan {
     pub video_stream: usize,
     /// Source time to output frames.
     pub cadence: Cadence,
-    /// Each field of the source becomes a picture.
+    /// What pictures are made of the source's frames.
     #[serde(default)]
-    pub deinterlace: bool,
+    pub pictures: PicturesOf,
     /// Output frames.
     pub frames: u64,
     /// Frames from one IDR frame to the next, at most.
@@ -62,6 +68,9 @@ pub struct Plan {
     pub copy: Option<CopyTask>,
     /// All rungs, largest first. The encoder of one that is not encoded is [`COPY`].
     pub rungs: Vec<RungTask>,
+    /// Ladders beside this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideLadder>,
     /// The I-frame rendition.
     pub trick: TrickTask,
     /// All segments.
@@ -207,7 +216,8 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         .map(|r| {
             let RungPreset { crf, max_kbps, buffer_kbit, .. } = r.settings;
             let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames };
-            let mut rung = encoder(preset, family, (r.width, r.height), rates, &colour);
+            let mut rung =
+                encoder(&preset.video.options, family, (r.width, r.height), rates, Of::Rung, &colour);
             if family.device.is_none() {
                 rung.options.extend(r.settings.options.clone());
             }
@@ -222,6 +232,9 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
     reasons.push(("analysis".into(), analysis));
     let trick = trick(preset, family, encoded, second, &colour);
     let largest = (encoded[0].width, encoded[0].height);
+    let common = beside::Common { video, display, gop_frames, orientation: &orientation, colour: &colour };
+    let beside =
+        preset.video.beside.iter().filter_map(|ladder| common.ladder(ladder, &mut reasons)).collect();
     for track in &source.subtitles {
         let language = language::parse(track.language.as_deref()).bcp47;
         let why = format!(
@@ -242,7 +255,7 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         orientation,
         display,
         chunks: chunks(&source.video, &shown, &cadence, &segments, preset.video.chunk_segments as usize),
-        deinterlace: shown.by_field,
+        pictures: shown.pictures,
         stills: stills(preset, display, duration),
         cadence,
         frames,
@@ -250,6 +263,7 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         segment_frames,
         rungs: with_copy(rungs, &copy),
         copy,
+        beside,
         trick,
         segments,
         audio,
@@ -258,14 +272,14 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
 }
 
 fn encoder(
-    preset: &Preset,
+    own: &BTreeMap<String, String>,
     family: &Family,
     size: (u32, u32),
     rates: Rates,
+    of: Of,
     colour: &picture::OutputColour,
 ) -> RungTask {
-    // Only of the I-frame rendition is every frame a GOP.
-    let mut rung = family.encoder(preset, size, rates, rates.gop_frames == 1);
+    let mut rung = family.encoder(own, size, rates, of);
     let mut set = |key: &str, value: &str| rung.options.insert(key.to_owned(), value.to_owned());
     set("color_primaries", colour.primaries);
     set("color_trc", colour.transfer);
@@ -295,7 +309,8 @@ fn trick(
     let rung = rungs.iter().find(fits).or(rungs.last()).expect("a ladder has at least one rung");
     let TrickPreset { crf, max_kbps, buffer_kbit, .. } = *settings;
     let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames: 1 };
-    let rung = encoder(preset, family, (rung.width, rung.height), rates, colour);
+    let size = (rung.width, rung.height);
+    let rung = encoder(&preset.video.options, family, size, rates, Of::IFrames, colour);
     TrickTask { rung, every_frames: second * u64::from(settings.every_s) }
 }
 

@@ -1,6 +1,7 @@
 //! From stored frames to the largest rung: orientation, colours, square pixels. A chain in libav's filter syntax.
 
-use flodrama_media::{Scanning, VideoTrack};
+use flodrama_media::task::HdrTransfer;
+use flodrama_media::{Colour, Scanning, VideoTrack};
 
 /// Bit-exact scaling, so that a chunk has the same bits whatever processor it ran on.
 const SCALE_FLAGS: &str = "lanczos+accurate_rnd+full_chroma_int+bitexact";
@@ -30,30 +31,58 @@ pub fn scanning(scanning: Scanning) -> Option<&'static str> {
             "the two fields of a frame show two moments: each becomes a picture (bwdif), at twice the rate",
         ),
         Scanning::Pulldown => Some(
-            "film of 24 frames a second spread over fields (3:2 pulldown): each field becomes a picture (bwdif), the \
-             pulldown stays",
+            "film of 24 frames a second spread over fields (3:2 pulldown): fields are matched to whole frames again, and \
+             the doubled one of each five is dropped",
         ),
     }
 }
 
-/// Orientation and colours, without scaling: what sprites and posters need too. Adds a reason for each step.
-pub fn orient_and_colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (String, OutputColour) {
-    let mut steps: Vec<String> = Vec::new();
-    if video.scanning == Scanning::WholeFrames {
-        // Scalers would treat the fields apart.
-        steps.push("setfield=prog".into());
-    }
+/// Orientation alone, as filters.
+pub fn orient(video: &VideoTrack) -> Vec<&'static str> {
+    // Scalers would treat fields apart.
+    let whole = (video.scanning == Scanning::WholeFrames).then_some("setfield=prog");
+    let mirror = video.mirrored.then_some("hflip");
     let turn = match video.rotation {
         90 => Some("transpose=clock"),
         180 => Some("hflip,vflip"),
         270 => Some("transpose=cclock"),
         _ => None,
     };
-    if let Some(turn) = turn {
-        steps.push(turn.to_owned());
-        let why = format!("the file says: shown turned by {}°", video.rotation);
-        reasons.push(("rotation".into(), why));
+    [whole, mirror, turn].into_iter().flatten().collect()
+}
+
+/// The curve of an HDR source.
+pub fn hdr_transfer(colour: &Colour) -> Option<HdrTransfer> {
+    match colour.transfer.as_str() {
+        "smpte2084" => Some(HdrTransfer::Pq),
+        "arib-std-b67" => Some(HdrTransfer::Hlg),
+        _ => None,
     }
+}
+
+/// True for libav's pixel formats without luma.
+fn is_rgb(format: &str) -> bool {
+    ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "x2rgb", "x2bgr", "pal8"]
+        .iter()
+        .any(|kind| format.starts_with(kind))
+}
+
+/// True for libav's pixel formats with ten bits a sample or more.
+pub fn has_ten_bits(format: &str) -> bool {
+    let name = format.trim_end_matches("le").trim_end_matches("be");
+    ["p10", "p12", "p14", "p16", "p010", "p012", "p016"].iter().any(|depth| name.ends_with(depth))
+}
+
+/// Orientation and colours, without scaling: what sprites and posters need too. Adds a reason for each step.
+pub fn orient_and_colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (String, OutputColour) {
+    let mut steps: Vec<String> = orient(video).into_iter().map(str::to_owned).collect();
+    let why = match (video.mirrored, video.rotation) {
+        (false, 0) => None,
+        (false, turn) => Some(format!("the file says: shown turned by {turn}°")),
+        (true, 0) => Some("the file says: shown mirrored".to_owned()),
+        (true, turn) => Some(format!("the file says: shown mirrored, then turned by {turn}°")),
+    };
+    reasons.extend(why.map(|why| ("rotation".to_owned(), why)));
     let (conversion, colour) = colour(video, reasons);
     steps.extend(conversion);
     (steps.join(","), colour)
@@ -61,7 +90,13 @@ pub fn orient_and_colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>
 
 /// The whole chain to `size`; empty where frames already are what the encoders take.
 pub fn prepare(video: &VideoTrack, steps: &str, size: (u32, u32)) -> String {
-    if steps.is_empty() && (video.width, video.height) == size && video.pixel_format == "yuv420p" {
+    prepare_for(video, steps, size, false)
+}
+
+/// As [`prepare`], for encoders that take ten bits or eight.
+pub fn prepare_for(video: &VideoTrack, steps: &str, size: (u32, u32), ten_bit: bool) -> String {
+    let taken = if ten_bit { "yuv420p10le" } else { "yuv420p" };
+    if steps.is_empty() && (video.width, video.height) == size && video.pixel_format == taken {
         return String::new();
     }
     let scale = format!("scale={}:{}:flags={SCALE_FLAGS}", size.0, size.1);
@@ -75,21 +110,25 @@ pub fn assumed(height: u32) -> OutputColour {
 
 fn colour(video: &VideoTrack, reasons: &mut Vec<(String, String)>) -> (Option<String>, OutputColour) {
     let tagged = &video.colour;
-    let hdr = match tagged.transfer.as_str() {
-        "smpte2084" => Some("PQ"),
-        "arib-std-b67" => Some("HLG"),
-        _ => None,
-    };
-    if let Some(name) = hdr {
-        reasons
-            .push(("colour".into(), format!("{name} source tone-mapped to SDR BT.709 for the H.264 ladder")));
+    if let Some(transfer) = hdr_transfer(tagged) {
+        let name = match transfer {
+            HdrTransfer::Pq => "PQ",
+            HdrTransfer::Hlg => "HLG",
+        };
+        let why = format!("{name} source tone-mapped to SDR BT.709 for the main ladder");
+        reasons.push(("colour".into(), why));
+        // `format` at the end, or swscale would make YUV of RGB, by the matrix of BT.601 whatever the tags say.
         // Linear light at the reference white of BT.2408, then a curve that keeps mid-tones and rolls off highlights.
         let chain = format!(
             "zscale=tin={}:min=bt2020nc:pin=bt2020:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
-             tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv",
+             tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
             tagged.transfer
         );
         return (Some(chain), BT709);
+    }
+    if is_rgb(&video.pixel_format) {
+        reasons.push(("colour".into(), "RGB source converted to BT.709".into()));
+        return (Some("zscale=m=bt709:r=tv,format=yuv444p".into()), BT709);
     }
     match tagged.matrix.as_str() {
         "bt709" => (None, BT709),

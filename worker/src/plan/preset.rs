@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::family::Family;
 
 /// The presets that ship with the worker, by name.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("web-h264", include_str!("../../../presets/web-h264.toml")),
     ("web-h264-per-title", include_str!("../../../presets/web-h264-per-title.toml")),
+    ("web-h264-hevc", include_str!("../../../presets/web-h264-hevc.toml")),
     ("web-hevc", include_str!("../../../presets/web-hevc.toml")),
     ("web-av1", include_str!("../../../presets/web-av1.toml")),
 ];
@@ -65,6 +66,73 @@ pub struct VideoPreset {
     pub per_title: Option<PerTitlePreset>,
     /// Rungs, largest first. Per title, their caps alone count.
     pub rungs: Vec<RungPreset>,
+    /// Ladders beside this one, for players that can do more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesidePreset>,
+}
+
+/// A ladder beside the one that every player has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BesidePreset {
+    /// Name of the ladder: the end of its rungs' folders, `video/720p-<name>`.
+    pub name: String,
+    /// Which pictures it shows.
+    pub range: BesideRange,
+    /// libav encoder name.
+    pub encoder: String,
+    /// Options of the encoder for every rung.
+    pub options: BTreeMap<String, String>,
+    /// Rungs, largest first.
+    pub rungs: Vec<RungPreset>,
+}
+
+/// Which pictures a ladder shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BesideRange {
+    /// Those of every source in standard range, as the main ladder does.
+    Sdr,
+    /// Those of HDR sources as they are, with ten bits; there is no such ladder for others.
+    Hdr,
+}
+
+impl BesidePreset {
+    /// The encoder's family.
+    pub fn family(&self) -> &'static Family {
+        Family::of_encoder(&self.encoder).expect("looked up when the preset was read")
+    }
+
+    fn fault(&self) -> Option<&'static str> {
+        let letters = self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let Some(family) = Family::of_encoder(&self.encoder) else {
+            return Some("video.beside.encoder is none of a family: libx264, libx265 or libsvtav1");
+        };
+        if !(1..=16).contains(&self.name.len()) || !letters {
+            return Some("video.beside.name is 1 to 16 small letters and digits");
+        }
+        if self.range == BesideRange::Hdr && family.ten_bit.is_none() {
+            return Some("video.beside with range hdr needs an encoder of ten bits: libx265");
+        }
+        if self.encoder == "libx264" {
+            return Some("video.beside takes no libx264: let H.264 be the main ladder");
+        }
+        rungs_fault(&self.rungs)
+    }
+}
+
+/// What is wrong with a ladder.
+fn rungs_fault(rungs: &[RungPreset]) -> Option<&'static str> {
+    if rungs.is_empty() {
+        return Some("the rungs of a ladder are empty");
+    }
+    if !rungs.is_sorted_by(|a, b| a.width >= b.width && a.height >= b.height) {
+        return Some("the rungs of a ladder must go from the largest to the smallest");
+    }
+    if rungs.iter().any(|r| r.width < 16 || r.height < 16 || r.max_kbps == 0 || r.buffer_kbit == 0) {
+        return Some("a rung needs at least 16×16 pixels, a cap and a buffer");
+    }
+    None
 }
 
 /// What a ladder for each title is to be.
@@ -207,15 +275,16 @@ impl Preset {
         if Family::of_encoder(&video.encoder).is_none() {
             return invalid("video.encoder is none of a family: libx264, libx265 or libsvtav1");
         }
-        if video.rungs.is_empty() {
-            return invalid("video.rungs is empty");
+        if let Some(why) = rungs_fault(&video.rungs) {
+            return invalid(why);
         }
-        if !video.rungs.is_sorted_by(|a, b| a.width >= b.width && a.height >= b.height) {
-            return invalid("video.rungs must go from the largest to the smallest");
+        if let Some(why) = video.beside.iter().find_map(BesidePreset::fault) {
+            return invalid(why);
         }
-        if video.rungs.iter().any(|r| r.width < 16 || r.height < 16 || r.max_kbps == 0 || r.buffer_kbit == 0)
-        {
-            return invalid("a rung needs at least 16×16 pixels, a cap and a buffer");
+        let mut names: Vec<&str> = video.beside.iter().map(|ladder| ladder.name.as_str()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return invalid("each ladder of video.beside has a name of its own");
         }
         if [video.gop_s, video.segment_gops, video.chunk_segments, video.max_frame_rate].contains(&0) {
             return invalid("gop_s, segment_gops, chunk_segments and max_frame_rate start at 1");
@@ -261,9 +330,12 @@ impl Preset {
         Family::of_encoder(&self.video.encoder).expect("looked up when the preset was read")
     }
 
-    /// The resolved preset as JSON: part of what a version is derived from.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a preset has no map with keys other than text")
+    /// What a version is derived from: the resolved preset as JSON, and how the encoders of ladders beside the main one
+    /// are set.
+    pub fn identity(&self) -> String {
+        let preset = serde_json::to_string(self).expect("a preset has no map with keys other than text");
+        let families = self.video.beside.iter().map(|ladder| ladder.family().identity());
+        std::iter::once(preset).chain(families).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -358,7 +430,7 @@ mod tests {
         let parse = |who: &str| Preset::parse("x", &text(who)).expect("valid");
         let (editors, viewers) = (parse(""), parse("early_play = \"viewers\""));
         assert_eq!((editors.early_play, viewers.early_play), (EarlyPlay::Editors, EarlyPlay::Viewers));
-        assert_eq!(editors.to_json(), viewers.to_json());
+        assert_eq!(editors.identity(), viewers.identity());
         assert!(Preset::parse("x", &text("early_play = \"everybody\"")).is_err());
     }
 

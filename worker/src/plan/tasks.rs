@@ -6,7 +6,7 @@ use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
 use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
 
-use super::Plan;
+use super::{Chunk, Plan};
 
 /// A task with the name under which its result is committed.
 #[derive(Clone, Debug)]
@@ -20,6 +20,11 @@ pub struct NamedTask {
 }
 
 impl NamedTask {
+    fn chunk(name: String, task: ChunkTask) -> NamedTask {
+        let frames = task.segments.iter().map(|s| s.frames()).sum();
+        NamedTask { name, frames, task: Task::Chunk(task) }
+    }
+
     /// True where the task needs so little that it runs beside those that fill the cores. A whole track of sound takes
     /// as long as a few chunks; behind them it would keep a preview waiting, before them it would hold it up.
     pub fn is_beside(&self) -> bool {
@@ -90,9 +95,9 @@ impl Plan {
                 stream: self.video_stream,
                 trick: self.trick_files(tree),
                 keyframes: source.video.keyframes.clone(),
-                origin_pts: self.cadence.origin_pts / if self.deinterlace { 2 } else { 1 },
+                origin_pts: self.cadence.origin_pts / self.pictures.parts(),
                 time_base: source.video.time_base,
-                deinterlace: self.deinterlace,
+                pictures: self.pictures,
                 prepare: self.orientation.clone(),
                 display: self.display,
                 tile: self.stills.tile,
@@ -103,30 +108,59 @@ impl Plan {
             }),
         };
         let chunks = self.chunks.iter().enumerate().map(|(i, chunk)| {
-            let segments = &self.segments[chunk.first_segment..chunk.first_segment + chunk.segments];
-            NamedTask {
-                name: format!("chunk-{i:04}"),
-                frames: segments.iter().map(|s| s.frames()).sum(),
-                task: Task::Chunk(ChunkTask {
-                    out: tree.to_owned(),
-                    index: i as u32,
-                    threads: 1,
-                    limits: *limits,
-                    stream: self.video_stream,
-                    seek: chunk.seek,
-                    needed_from: chunk.needed_from,
-                    deinterlace: self.deinterlace,
-                    cadence: self.cadence,
-                    prepare: self.prepare.clone(),
-                    segments: segments.to_vec(),
-                    copy: self.copy.clone(),
-                    rungs: self.rungs[usize::from(self.copy.is_some())..].to_vec(),
-                    trick: Some(self.trick.clone()),
-                    device: self.device.map(|kind| DeviceTask { kind, sessions: self.encoders() }),
-                }),
-            }
+            let main = ChunkTask {
+                prepare: self.prepare.clone(),
+                copy: self.copy.clone(),
+                rungs: self.rungs[usize::from(self.copy.is_some())..].to_vec(),
+                trick: Some(self.trick.clone()),
+                device: self.device.map(|kind| DeviceTask { kind, sessions: self.encoders() }),
+                ..self.chunk(i, chunk, tree, limits)
+            };
+            NamedTask::chunk(format!("chunk-{i:04}"), main)
         });
-        audio.chain(chunks).chain([stills]).collect()
+        // Behind the main ladder, which is what a preview needs. Each decodes the source for itself: that is little
+        // beside what its encoders take, and a child's memory stays in bounds.
+        let beside = self.beside.iter().flat_map(|ladder| {
+            self.chunks.iter().enumerate().map(move |(i, chunk)| {
+                let task = ChunkTask {
+                    prepare: ladder.prepare.clone(),
+                    ladder: Some(ladder.name.clone()),
+                    hdr: ladder.hdr,
+                    rungs: ladder.rungs.clone(),
+                    ..self.chunk(i, chunk, tree, limits)
+                };
+                NamedTask::chunk(format!("chunk-{}-{i:04}", ladder.name), task)
+            })
+        });
+        audio.chain(chunks).chain(beside).chain([stills]).collect()
+    }
+
+    /// What a chunk has in every ladder.
+    fn chunk(&self, index: usize, chunk: &Chunk, tree: &Path, limits: &Limits) -> ChunkTask {
+        ChunkTask {
+            out: tree.to_owned(),
+            index: index as u32,
+            threads: 1,
+            limits: *limits,
+            stream: self.video_stream,
+            seek: chunk.seek,
+            needed_from: chunk.needed_from,
+            pictures: self.pictures,
+            cadence: self.cadence,
+            prepare: String::new(),
+            segments: self.segments[chunk.first_segment..chunk.first_segment + chunk.segments].to_vec(),
+            copy: None,
+            ladder: None,
+            hdr: None,
+            rungs: Vec::new(),
+            trick: None,
+            device: None,
+        }
+    }
+
+    /// Output frames of all ladders: what there is to encode.
+    pub fn frames_to_encode(&self) -> u64 {
+        self.frames * (1 + self.beside.len() as u64)
     }
 
     /// The I-frame rendition: its initialisation section, then its segments.

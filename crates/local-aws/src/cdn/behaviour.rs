@@ -53,7 +53,7 @@ mod tests {
             PublishedFile::Asset,
             PublishedFile::Report,
         ];
-        files.extend(tracks.map(|track| PublishedFile::Video(720, track)));
+        files.extend(tracks.map(|track| PublishedFile::Video(720.into(), track)));
         files.extend(tracks.map(|track| PublishedFile::Trick(720, track)));
         files.extend(tracks.map(|track| PublishedFile::Audio("en-2".into(), track)));
         for file in files {

@@ -121,7 +121,7 @@ async fn files_keep_the_type_and_the_caching_of_their_key_whatever_their_size() 
         let path = s3.scratch().join("segment.m4s");
         let bytes: Vec<u8> = (0..size).map(|i: usize| (i / 7) as u8).collect();
         tokio::fs::write(&path, &bytes).await.expect("a file");
-        let file = PublishedFile::Video(720, TrackFile::Segment(segment));
+        let file = PublishedFile::Video(720.into(), TrackFile::Segment(segment));
         let key = ObjectKey::Published(asset(), version(), file);
         let etag = s3.store.put_file(&key, &path).await.expect("put");
         let object = s3.store.get(&key).await.expect("get").expect("there");

@@ -41,7 +41,7 @@ impl Growth {
         let folder = |file: PublishedFile| file.to_string().trim_end_matches("/init.mp4").to_owned();
         let track = |file, folder| Track { file, folder, written: None, segments: BTreeMap::new() };
         let videos = plan.rungs.iter().map(|rung| {
-            let init = PublishedFile::Video(rung.height, TrackFile::Init);
+            let init = PublishedFile::Video(rung.height.into(), TrackFile::Init);
             track(PreviewFile::Video(rung.height), folder(init))
         });
         let audios = plan.audio.iter().map(|audio| {

@@ -3,7 +3,7 @@
 use flodrama_media::SourceInfo;
 use flodrama_media::task::{Limits, SampleTask, Task, Trial};
 
-use super::super::family::{Family, Rates};
+use super::super::family::{Family, Of, Rates};
 use super::super::preset::Preset;
 use super::super::tasks::NamedTask;
 use super::super::timing::Timing;
@@ -51,7 +51,7 @@ pub fn samples(source: &SourceInfo, preset: &Preset, limits: &Limits) -> Vec<Nam
                 stream: video.stream,
                 seek,
                 needed_from,
-                deinterlace: timing.shown.by_field,
+                pictures: timing.shown.pictures,
                 cadence: timing.cadence,
                 prepare: picture::prepare(video, &orientation, largest),
                 first_frame,
@@ -75,7 +75,8 @@ fn trial(
 ) -> flodrama_media::task::RungTask {
     let rates =
         Rates { crf, max_kbps: candidate.caps.max_kbps, buffer_kbit: candidate.caps.buffer_kbit, gop_frames };
-    let mut rung = super::super::encoder(preset, family, (candidate.width, candidate.height), rates, colour);
+    let size = (candidate.width, candidate.height);
+    let mut rung = crate::plan::encoder(&preset.video.options, family, size, rates, Of::Rung, colour);
     rung.options.extend(candidate.caps.options.clone());
     rung.options.retain(|key, _| !matches!(key.as_str(), "maxrate" | "bufsize"));
     rung
