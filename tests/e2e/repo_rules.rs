@@ -130,6 +130,31 @@ fn links_in_documents_lead_somewhere() {
     println!("{count} links");
 }
 
+/// Each row of docs/INPUTS.md ends with its tests.
+#[test]
+fn every_kind_of_input_has_its_test() {
+    let names: BTreeSet<String> = rust_files()
+        .iter()
+        .flat_map(|file| {
+            let text = read(file);
+            let names = text.lines().filter_map(|line| line.trim().split("fn ").nth(1)?.split('(').next());
+            names.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let page = read(Path::new("docs/INPUTS.md"));
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| input")).collect();
+    assert!(rows.len() > 30, "the table is read right");
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test: {row}");
+        for name in named {
+            assert!(names.contains(name), "there is no test {name}: {row}");
+        }
+    }
+}
+
 #[test]
 fn lock_files_name_no_place_to_download_from() {
     for file in files().into_iter().filter(|file| file.ends_with("package-lock.json")) {

@@ -6,7 +6,7 @@ use std::fs::File;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec;
 use ffmpeg_next::codec::packet::side_data::Type as SideData;
-use ffmpeg_next::format::stream::Disposition;
+use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::media;
 use flodrama_asset::ErrorKind;
 
@@ -26,12 +26,9 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     let bytes = source.metadata().map_err(|e| MediaError::io("source", &e))?.len();
     let again = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
     let mut input = open_upload(source, limits)?;
-    let stream = input.streams().best(media::Type::Video).filter(|s| {
-        !s.disposition().intersects(Disposition::ATTACHED_PIC) && s.parameters().id() != codec::Id::None
-    });
-    let Some(stream) = stream else {
-        return Err(MediaError::new(ErrorKind::NoVideo, "The file has no video track that we can read."));
-    };
+    let is_known = |s: &Stream| s.parameters().id() != codec::Id::None;
+    let stream = input.streams().best(media::Type::Video).filter(|s| !is_cover(s) && is_known(s));
+    let Some(stream) = stream else { return Err(no_video(&input)) };
     let mut video = describe_video(&stream, limits)?;
     let index = stream.index();
     let h264 = stream.parameters().id() == codec::Id::H264;
@@ -82,6 +79,23 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
         audio,
         subtitles,
     })
+}
+
+/// A picture attached to sound.
+fn is_cover(stream: &Stream) -> bool {
+    stream.disposition().intersects(Disposition::ATTACHED_PIC)
+}
+
+fn no_video(input: &ffmpeg::format::context::Input) -> MediaError {
+    let is_video = |s: &Stream| s.parameters().medium() == media::Type::Video && !is_cover(s);
+    match input.streams().find(is_video) {
+        None => MediaError::new(ErrorKind::NoVideo, "The file has no video track."),
+        Some(stream) => {
+            let name = crate::sys::codec_tag(&stream).map_or(String::new(), |tag| format!(" '{tag}'"));
+            let message = format!("The video is in a codec{name} that we do not know.");
+            MediaError::new(ErrorKind::UnsupportedCodec, message)
+        }
+    }
 }
 
 /// What reading every packet tells, in seconds of the file's clock.
@@ -198,7 +212,7 @@ fn whole(declared_s: f64, held_s: f64) -> Result<()> {
     Ok(())
 }
 
-fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> Result<VideoTrack> {
+fn describe_video(stream: &Stream, limits: &Limits) -> Result<VideoTrack> {
     let id = stream.parameters().id();
     if ffmpeg::decoder::find(id).is_none() {
         let message = format!("The video codec {} is not supported.", id.name());
@@ -249,7 +263,7 @@ fn describe_video(stream: &ffmpeg::format::stream::Stream, limits: &Limits) -> R
     })
 }
 
-fn describe_audio(stream: &ffmpeg::format::stream::Stream) -> Option<AudioTrack> {
+fn describe_audio(stream: &Stream) -> Option<AudioTrack> {
     let parameters = stream.parameters();
     if parameters.medium() != media::Type::Audio {
         return None;
@@ -268,7 +282,7 @@ fn describe_audio(stream: &ffmpeg::format::stream::Stream) -> Option<AudioTrack>
     })
 }
 
-fn describe_subtitle(stream: &ffmpeg::format::stream::Stream) -> Option<SubtitleTrack> {
+fn describe_subtitle(stream: &Stream) -> Option<SubtitleTrack> {
     let parameters = stream.parameters();
     (parameters.medium() == media::Type::Subtitle).then(|| SubtitleTrack {
         stream: stream.index(),
@@ -295,7 +309,7 @@ fn positive(r: ffmpeg::Rational) -> Option<Ratio> {
 
 /// From the display matrix (ISO/IEC 14496-12 §8.2.2: 16.16 fixed point, row by row): clockwise degrees, and whether the
 /// picture is mirrored left to right before.
-fn orientation(stream: &ffmpeg::format::stream::Stream) -> (u32, bool) {
+fn orientation(stream: &Stream) -> (u32, bool) {
     let Some(data) = stream.side_data().find(|d| d.kind() == SideData::DisplayMatrix) else {
         return (0, false);
     };

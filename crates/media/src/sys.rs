@@ -384,6 +384,13 @@ pub fn refused_option<'a>(
     None
 }
 
+/// The four letters by which a container names a stream's codec, where it does.
+pub fn codec_tag(stream: &ffmpeg::format::stream::Stream) -> Option<String> {
+    // SAFETY: a plain field read of a live stream's parameters.
+    let tag = unsafe { (*(*stream.as_ptr()).codecpar).codec_tag }.to_le_bytes();
+    tag.iter().all(u8::is_ascii_graphic).then(|| tag.iter().map(|b| char::from(*b)).collect())
+}
+
 /// True where the container or the parser says that frames are stored as two fields.
 pub fn is_interlaced(stream: &ffmpeg::format::stream::Stream) -> bool {
     use ffi::AVFieldOrder::{AV_FIELD_PROGRESSIVE, AV_FIELD_UNKNOWN};

@@ -1,5 +1,6 @@
-//! Every real clip, whatever is odd about it, is published or refused with a sentence; and what its chunks decode is what
-//! one decode from start to end gives. `FLODRAMA_MEDIA` names the folder.
+//! Every real clip, whatever is odd about it, is published or refused with a sentence. What is published keeps the rules,
+//! plays to its end in other people's players, and its chunks decode what one decode from start to end gives.
+//! `FLODRAMA_MEDIA` names the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -10,68 +11,112 @@ use crate::support::process::{Finished, run};
 use crate::support::programs;
 
 /// Clips that are no episode, and what editors are told.
-const REFUSED: &[(&str, &str)] = &[];
+const REFUSED: &[(&str, &str)] = &[
+    ("ax_bbb_1ch_16kHz_aac.mp4", NO_VIDEO),
+    ("ax_bear-id3.mp3", NO_VIDEO),
+    ("ax_opus-5.1.mka", NO_VIDEO),
+    ("ax_sample_192khz.wav", NO_VIDEO),
+    ("ax_sample_audio_only_15s.mp4", NO_VIDEO),
+    ("ax_sample_eac3joc.mp4", NO_VIDEO),
+    ("ax_sample_opus.mp4", NO_VIDEO),
+    ("derived_audio_only_51.m4a", NO_VIDEO),
+];
+const NO_VIDEO: &str = "The file has no video track.";
 
 const LOSSLESS: &str = include_str!("presets/lossless.toml");
 
 #[test]
-fn every_clip_is_published_or_refused_and_chunks_decode_what_one_decode_gives() {
+fn every_clip_is_published_or_refused_and_plays_everywhere() {
     let Some(folder) = std::env::var_os("FLODRAMA_MEDIA").map(PathBuf::from) else {
         return say("every real clip: not run, FLODRAMA_MEDIA names no folder");
     };
-    let mut clips: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    clips.retain(|path| path.is_file() && !path.extension().is_some_and(|e| e == "md" || e == "csv"));
+    let entries =
+        std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let is_clip =
+        |path: &PathBuf| path.is_file() && !path.extension().is_some_and(|e| e == "md" || e == "csv");
+    let mut clips: Vec<PathBuf> = entries.filter(is_clip).collect();
     clips.sort();
     assert!(!clips.is_empty(), "{} holds no clip", folder.display());
     let scratch = tempfile::tempdir().expect("folder");
-    let [chunks, whole] = [("chunks", 1), ("whole", 1_000_000)].map(|(name, segments)| {
-        let path = scratch.path().join(format!("{name}.toml"));
-        let text = LOSSLESS.replace("chunk_segments = 1", &format!("chunk_segments = {segments}"));
-        std::fs::write(&path, text).expect("a preset");
-        path
-    });
-    let faults: Vec<String> = clips.iter().filter_map(|clip| fault(clip, &chunks, &whole)).collect();
+    let mut faults = Vec::new();
+    let mut published = Vec::new();
+    for clip in &clips {
+        match outcome(clip, scratch.path()) {
+            Ok(tree) => published.extend(tree),
+            Err(fault) => faults.push(format!("{}: {fault}", name(clip))),
+        }
+    }
+    let browser = run("node", [programs::players_script()].iter().chain(&published));
+    if browser.code != Some(0) {
+        faults.push(format!("browser: {} {}", browser.text(), browser.stderr));
+    }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    say(&format!("every real clip: {} published or refused as they should be", clips.len()));
+    say(&format!("real clips: {} published and played, {} refused", published.len(), REFUSED.len()));
 }
 
-/// What is wrong with what became of a clip.
-fn fault(clip: &Path, chunks: &Path, whole: &Path) -> Option<String> {
-    let name = clip.file_name()?.to_str()?;
-    let out = tempfile::tempdir().expect("folder");
-    let (many, one) = (out.path().join("many"), out.path().join("one"));
-    let done = transcode(clip, &many, chunks);
-    let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).expect("a plain name")
+}
+
+/// The tree that a clip became, none where it was refused as it should be; or what is wrong.
+fn outcome(clip: &Path, scratch: &Path) -> Result<Option<PathBuf>, String> {
+    let tree = scratch.join(name(clip));
+    let done = transcode(clip, &tree, 1);
+    let refused = REFUSED.iter().find(|(refused, _)| *refused == name(clip));
     match (done.code, refused) {
         (Some(0), None) => {}
-        (Some(1), Some((_, sentence))) if done.stderr.contains(sentence) => return None,
-        _ => return Some(format!("{name}: exit {:?}: {}", done.code, done.stderr.trim())),
+        (Some(1), Some((_, sentence))) if done.stderr.contains(sentence) => return Ok(None),
+        _ => return Err(format!("exit {:?}: {}", done.code, done.stderr.trim())),
     }
-    let checked = run(programs::flodrama(), ["check".as_ref(), many.as_os_str()]);
-    if checked.code != Some(0) {
-        return Some(format!("{name}: {}", checked.text()));
+    let main = tree.join("main.m3u8");
+    let main = main.to_str().expect("a plain path");
+    let uri = format!("uri=file://{main}");
+    let path = tree.to_str().expect("a plain path");
+    let flodrama = programs::flodrama();
+    for (program, args) in [
+        (flodrama.as_path(), &["check", path][..]),
+        (
+            Path::new("mpv"),
+            &["--no-config", "--vo=null", "--ao=null", "--untimed", "--msg-level=all=error", main],
+        ),
+        (
+            Path::new("gst-launch-1.0"),
+            &["-q", "playbin", &uri, "video-sink=fakesink sync=false", "audio-sink=fakesink sync=false"],
+        ),
+    ] {
+        let played = run(program, args);
+        if played.code != Some(0) || (program.starts_with("mpv") && !played.stderr.is_empty()) {
+            return Err(format!("{}: {} {}", program.display(), played.text(), played.stderr));
+        }
     }
-    let done = transcode(clip, &one, whole);
+    let whole = scratch.join("whole");
+    let done = transcode(clip, &whole, 1_000_000);
     if done.code != Some(0) {
-        return Some(format!("{name}, in one chunk: {}", done.stderr));
+        return Err(format!("in one chunk: {}", done.stderr));
     }
-    let [many, one] = [many, one].map(|tree| hashes(&tree));
-    let frames = |hashes: &str| hashes.lines().filter(|line| !line.starts_with('#')).count();
-    (many != one)
-        .then(|| format!("{name}: chunks decode other pictures ({} and {})", frames(&many), frames(&one)))
+    let [chunks, one] = [&tree, &whole].map(|tree| hashes(tree));
+    std::fs::remove_dir_all(&whole).expect("the folder goes");
+    let pictures = |hashes: &str| hashes.lines().filter(|line| !line.starts_with('#')).count();
+    match chunks == one {
+        true => Ok(Some(tree)),
+        false => Err(format!("chunks decode other pictures ({} and {})", pictures(&chunks), pictures(&one))),
+    }
 }
 
-fn transcode(clip: &Path, out: &Path, preset: &Path) -> Finished {
+/// With so many segments in a chunk.
+fn transcode(clip: &Path, out: &Path, segments: u32) -> Finished {
+    let preset = out.with_extension("toml");
+    let text = LOSSLESS.replace("chunk_segments = 1", &format!("chunk_segments = {segments}"));
+    std::fs::write(&preset, text).expect("a preset");
     let args = ["transcode".as_ref(), clip.as_os_str(), out.as_os_str(), "--preset".as_ref()];
     run(programs::worker(), args.into_iter().chain([preset.as_os_str()]))
 }
 
-/// The hash of every picture of the top rung, by a program that is not ours.
+/// The hash of every picture of the rung without loss, by a program that is not ours.
 fn hashes(tree: &Path) -> String {
-    let top = Tree::open(tree).videos().remove(0).playlist;
-    let top = top.to_str().expect("a plain path");
-    String::from_utf8(ffmpeg::ffmpeg(&["-i", top, "-f", "framemd5", "-"])).expect("text")
+    let lossless = |uri: &str| uri.contains("-lossless/");
+    let rung = Tree::open(tree).main.variants.into_iter().find(|(uri, _)| lossless(uri));
+    let playlist = tree.join(rung.expect("a rung without loss").0);
+    let playlist = playlist.to_str().expect("a plain path");
+    String::from_utf8(ffmpeg::ffmpeg(&["-i", playlist, "-f", "framemd5", "-"])).expect("text")
 }

@@ -11,6 +11,7 @@ mod hdr;
 mod lead;
 mod passthrough;
 mod real;
+mod refused;
 mod stills;
 mod title;
 mod tree;

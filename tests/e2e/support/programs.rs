@@ -22,6 +22,11 @@ pub fn moto_server() -> PathBuf {
     program
 }
 
+/// The script that plays folders from start to end in headless Chromium.
+pub fn players_script() -> PathBuf {
+    browser_script().with_file_name("players.mjs")
+}
+
 /// The script that watches an episode in headless Chromium.
 pub fn browser_script() -> PathBuf {
     let folder = repository().join("tests/browser");

@@ -1,0 +1,154 @@
+// node players.mjs FOLDER…
+//
+// Serves each published folder on loopback and plays its main.m3u8 from start to end in headless Chromium, by hls.js and
+// by Shaka Player, at up to 16 times the speed. Prints one JSON object: {ok, folders: {FOLDER: {hlsjs, shaka}}}, each
+// value null or what went wrong. Exit code 0 where all played to the end, 1 where one did not, 2 for wrong usage.
+// CHROMIUM names the browser.
+
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { launch } from "./lib/browser.mjs";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const ENGINES = {
+  "/hls.js": join(HERE, "../../edge/web/node_modules/hls.js/dist/hls.min.js"),
+  "/shaka.js": join(HERE, "node_modules/shaka-player/dist/shaka-player.compiled.js"),
+};
+const TYPES = {
+  ".m3u8": "application/vnd.apple.mpegurl",
+  ".mp4": "video/mp4",
+  ".m4s": "video/iso.segment",
+  ".vtt": "text/vtt",
+  ".jpg": "image/jpeg",
+  ".js": "text/javascript",
+  ".html": "text/html",
+};
+const PAGE = `<!doctype html><video muted playsinline></video><script src="/hls.js"></script><script src="/shaka.js"></script>`;
+// Longer than any clip takes at this speed, with a stall or two.
+const LIMIT_MS = 120_000;
+
+const folders = process.argv.slice(2);
+if (folders.length === 0) {
+  console.error("usage: node players.mjs FOLDER…");
+  process.exit(2);
+}
+const server = createServer((request, response) => serve(request, response).catch(() => response.destroy()));
+await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+const origin = `http://127.0.0.1:${server.address().port}`;
+const browser = await launch();
+const report = { ok: true, folders: {} };
+try {
+  for (const [i, folder] of folders.entries()) {
+    const played = {};
+    for (const [engine, play] of Object.entries({ hlsjs: withHlsJs, shaka: withShaka })) {
+      played[engine] = await watch(play, `${origin}/${i}/main.m3u8`);
+      report.ok &&= played[engine] === null;
+    }
+    report.folders[folder] = played;
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
+console.log(JSON.stringify(report, null, 2));
+process.exitCode = report.ok ? 0 : 1;
+
+/** What went wrong, or null. */
+async function watch(play, url) {
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(`exception: ${error.message}`));
+  page.on("response", (response) => {
+    if (response.status() >= 400) problems.push(`status ${response.status()}: ${response.url()}`);
+  });
+  try {
+    await page.goto(`${origin}/page.html`);
+    const outcome = await page.evaluate(play, { url, limit: LIMIT_MS });
+    if (outcome) problems.push(outcome);
+  } catch (error) {
+    problems.push(error.message);
+  } finally {
+    await page.close();
+  }
+  return problems.length === 0 ? null : problems.join("; ");
+}
+
+/** Runs in the page. Resolves to what went wrong, or null at the end of the episode. */
+function withHlsJs({ url, limit }) {
+  const video = document.querySelector("video");
+  return new Promise((done) => {
+    setTimeout(() => done(`stands at ${video.currentTime} of ${video.duration} s`), limit);
+    const hls = new Hls();
+    // hls.js mends some errors by itself; a healthy stream has none to mend. At this speed it may run dry, which is no
+    // error of the stream; a hole in it has another name.
+    hls.on(Hls.Events.ERROR, (_, { type, details, fatal, reason }) => {
+      if (!fatal && details === "bufferStalledError") return;
+      done(`${fatal ? "fatal" : "not fatal"} ${type} ${details} ${reason ?? ""} at ${video.currentTime} s`);
+    });
+    video.onerror = () => done(`the element fails: ${video.error?.message}`);
+    video.onended = () => {
+      const missed = video.duration - video.currentTime;
+      done(Math.abs(missed) < 0.1 ? null : `ends ${missed} s early`);
+    };
+    hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      video.playbackRate = 16;
+      video.play();
+    });
+    hls.loadSource(url);
+    hls.attachMedia(video);
+  });
+}
+
+/** As `withHlsJs`. */
+function withShaka({ url, limit }) {
+  const video = document.querySelector("video");
+  return new Promise((done) => {
+    setTimeout(() => done(`stands at ${video.currentTime} of ${video.duration} s`), limit);
+    const player = new shaka.Player();
+    const failed = (error) => done(`error ${error.code} (${error.data}) at ${video.currentTime} s`);
+    player.addEventListener("error", (event) => failed(event.detail));
+    video.onended = () => done(null);
+    player
+      .attach(video)
+      .then(() => player.load(url))
+      .then(() => {
+        video.playbackRate = 16;
+        return video.play();
+      })
+      .catch((error) => (error.code ? failed(error) : done(String(error))));
+  });
+}
+
+async function serve(request, response) {
+  const path = normalize(decodeURIComponent(new URL(request.url, origin).pathname));
+  if (path === "/page.html") {
+    response.writeHead(200, { "Content-Type": TYPES[".html"] }).end(PAGE);
+    return;
+  }
+  const [, index, ...rest] = path.split("/");
+  const file = ENGINES[path] ?? join(folders[Number(index)] ?? "/nowhere", ...rest);
+  const found = await stat(file).catch(() => null);
+  if (!found?.isFile()) {
+    response.writeHead(path === "/favicon.ico" ? 204 : 404).end();
+    return;
+  }
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+  const headers = { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream" };
+  if (!range) {
+    response.writeHead(200, { ...headers, "Content-Length": found.size });
+    createReadStream(file).pipe(response);
+    return;
+  }
+  const start = Number(range[1]);
+  const end = Math.min(range[2] === "" ? found.size - 1 : Number(range[2]), found.size - 1);
+  response.writeHead(206, {
+    ...headers,
+    "Content-Length": end - start + 1,
+    "Content-Range": `bytes ${start}-${end}/${found.size}`,
+  });
+  createReadStream(file, { start, end }).pipe(response);
+}
