@@ -61,7 +61,10 @@ fn name(path: &Path) -> &str {
 /// The tree that a clip became, none where it was refused as it should be; or what is wrong.
 fn outcome(clip: &Path, scratch: &Path) -> Result<Option<PathBuf>, String> {
     let tree = scratch.join(name(clip));
-    let done = transcode(clip, &tree, 1);
+    // Segments of a second: the longer the clip, the more of them in a chunk, so that there are a dozen chunks at most.
+    let found = ffmpeg::probe_leniently(clip, &["-show_format"]);
+    let seconds: f64 = found["format"]["duration"].as_str().and_then(|s| s.parse().ok()).unwrap_or(1.0);
+    let done = transcode(clip, &tree, (seconds / 12.0).ceil() as u32);
     let refused = REFUSED.iter().find(|(refused, _)| *refused == name(clip));
     match (done.code, refused) {
         (Some(0), None) => {}
