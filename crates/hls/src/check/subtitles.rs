@@ -24,6 +24,22 @@ pub(super) fn check(tree: &Tree, source: &dyn Source, findings: &mut Findings) -
     Ok(())
 }
 
+/// The presentation time, in seconds, of a segment's time 0 by its X-TIMESTAMP-MAP (RFC 3.1.4).
+pub(super) fn clock_zero_s(text: &str) -> Option<f64> {
+    let map = text.lines().take_while(|line| !line.trim().is_empty()).find_map(timestamp_map)?;
+    let part = |name: &str| map.split(',').find_map(|part| part.trim().strip_prefix(name));
+    let ticks: u64 = part("MPEGTS:")?.trim().parse().ok()?;
+    // [hours:]minutes:seconds.thousandths
+    let local = part("LOCAL:")?.trim().split(':').try_fold(0.0, |sum: f64, field| {
+        Some(sum * 60.0 + field.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)?)
+    })?;
+    Some(ticks as f64 / 90_000.0 - local)
+}
+
+fn timestamp_map(line: &str) -> Option<&str> {
+    line.strip_prefix("X-TIMESTAMP-MAP=")
+}
+
 fn check_segment(path: &str, text: &str, findings: &mut Findings) {
     // Unlike playlists, WebVTT may begin with a byte order mark (WebVTT §4.1).
     let mut lines = text.trim_start_matches('\u{feff}').lines();
@@ -34,7 +50,7 @@ fn check_segment(path: &str, text: &str, findings: &mut Findings) {
     }
     // The header ends at the first blank line.
     let header = lines.take_while(|line| !line.trim().is_empty());
-    let map = header.filter_map(|line| line.strip_prefix("X-TIMESTAMP-MAP=")).next();
+    let map = header.filter_map(timestamp_map).next();
     let has = |part: &str| map.is_some_and(|map| map.split(',').any(|p| p.trim().starts_with(part)));
     if !has("MPEGTS:") || !has("LOCAL:") {
         let found = map.map_or("no X-TIMESTAMP-MAP".to_owned(), |map| format!("X-TIMESTAMP-MAP={map}"));
