@@ -43,6 +43,11 @@ impl Opening {
     }
 }
 
+/// True where packets begin.
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&SYNC) && bytes.get(PACKET).is_none_or(|byte| *byte == SYNC)
+}
+
 /// What the first bytes of a segment say.
 pub(crate) fn opening(bytes: &[u8]) -> Result<Opening, Broken> {
     let mut map_pid = None;

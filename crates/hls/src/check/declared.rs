@@ -21,6 +21,7 @@ pub(super) fn check(multivariant: &Multivariant<'_>, tree: &Tree, findings: &mut
         let is_complete = group.len() == members().count();
         check_codecs(path, stream, playlist, (&group, is_complete), findings);
         check_resolution(path, stream, playlist, findings);
+        check_range(path, stream, playlist, findings);
     }
     for variant in &multivariant.variants {
         if let Some(playlist) = tree.named_by(variant) {
@@ -84,6 +85,23 @@ fn check_resolution(path: &str, stream: &Entry<'_>, playlist: &Playlist, finding
             let (width, height) = format.sizes[0];
             let found = format!("RESOLUTION={}x{}, the picture has {width}x{height}", declared.0, declared.1);
             findings.at(&RESOLUTION_AS_MEDIA, path, stream.line, found);
+        }
+    }
+}
+
+fn check_range(path: &str, stream: &Entry<'_>, playlist: &Playlist, findings: &mut Findings) {
+    let declared = stream.get("VIDEO-RANGE").unwrap_or("SDR");
+    for transfer in playlist.formats.iter().filter_map(|format| format.transfer) {
+        let measured = match transfer {
+            16 => "PQ",
+            18 => "HLG",
+            // Not said after all.
+            0 | 2 => continue,
+            _ => "SDR",
+        };
+        if declared != measured {
+            let found = format!("VIDEO-RANGE={declared}, transfer characteristics {transfer} ({measured})");
+            findings.at(&RANGE_AS_MEDIA, path, stream.line, found);
         }
     }
 }

@@ -40,13 +40,18 @@ fn contents(playlist: &Playlist) -> impl Iterator<Item = (&Segment, &Content)> {
 
 fn check_tracks(playlist: &Playlist, findings: &mut Findings) {
     let mut several = Tally::new(&ONE_AUDIO_STREAM);
+    let mut clocks = Tally::new(&PACKED_AUDIO_CLOCK);
     for (segment, content) in contents(playlist) {
+        if content.container == Container::PackedAudio && content.parts.is_empty() {
+            clocks.at(segment.file.line, || "no time in an ID3 tag".to_owned());
+        }
         let audio = content.parts.iter().filter(|part| part.handler == Handler::Audio).count();
         if audio > 1 {
             several.at(segment.file.line, || format!("{audio} audio streams in one segment"));
         }
     }
     several.tell(&playlist.path, findings);
+    clocks.tell(&playlist.path, findings);
     let mut formats = playlist.formats.iter();
     if formats.any(|f| f.container == Container::Ts && f.codecs.starts_with("hvc1")) {
         findings.of(&HEVC_IN_MP4, &playlist.path, "HEVC in MPEG-2 TS");

@@ -142,8 +142,15 @@ impl Findings {
 /// One rule over the many segments of a playlist: the first that breaks it is told, the others are counted.
 pub(super) struct Tally {
     rule: &'static Rule,
-    first: Option<(usize, String)>,
+    first: Option<(Place, String)>,
     others: usize,
+}
+
+enum Place {
+    /// In the playlist.
+    Line(usize),
+    /// In a file that it names; line 0 is the whole file.
+    File(String, usize),
 }
 
 impl Tally {
@@ -151,20 +158,34 @@ impl Tally {
         Tally { rule, first: None, others: 0 }
     }
 
+    /// Broken by what a line of the playlist names.
     pub(super) fn at(&mut self, line: usize, found: impl FnOnce() -> String) {
+        self.note(|| (Place::Line(line), found()));
+    }
+
+    /// Broken within a file; line 0 is the whole of it.
+    pub(super) fn within(&mut self, path: &str, line: usize, found: impl FnOnce() -> String) {
+        self.note(|| (Place::File(path.to_owned(), line), found()));
+    }
+
+    fn note(&mut self, first: impl FnOnce() -> (Place, String)) {
         match self.first {
-            None => self.first = Some((line, found())),
+            None => self.first = Some(first()),
             Some(_) => self.others += 1,
         }
     }
 
-    pub(super) fn tell(self, path: &str, findings: &mut Findings) {
-        let Some((line, mut found)) = self.first else { return };
+    pub(super) fn tell(self, playlist: &str, findings: &mut Findings) {
+        let Some((place, mut found)) = self.first else { return };
         match self.others {
             0 => {}
             1 => found.push_str(" (and so once more)"),
             others => found.push_str(&format!(" (and so {others} times more)")),
         }
-        findings.at(self.rule, path, line, found);
+        match place {
+            Place::Line(line) => findings.at(self.rule, playlist, line, found),
+            Place::File(path, 0) => findings.of(self.rule, &path, found),
+            Place::File(path, line) => findings.at(self.rule, &path, line, found),
+        }
     }
 }

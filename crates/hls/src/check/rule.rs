@@ -204,6 +204,8 @@ rules! {
 
     VTT_CLOCK = Must "vtt-clock", "RFC 3.1.4; jellyfin issue 16647":
         "let X-TIMESTAMP-MAP name the time at which video begins: MPEGTS:0 for fragmented MP4 from 0 on";
+    CUES_REPEATED_EXACTLY = Should "cues-repeated-exactly", "hls.js issue 6681":
+        "repeat a cue that goes on in the next segment with the same times, text and identifier, or write one segment";
     SUBTITLES_AS_TEXT = Must "subtitles-as-text", "Apple 5.2-5.4; hls.js issue 6273":
         "publish WebVTT as text: Apple's players show none in MP4";
 
@@ -212,11 +214,13 @@ rules! {
         "write ftyp and moov, with a track, its sample entry, and mvex";
     SEGMENT_READABLE = Must "segment-readable", "RFC 3.1; ISO/IEC 14496-12 or 13818-1":
         "package the segment anew";
+    PACKED_AUDIO_CLOCK = Must "packed-audio-clock", "RFC 3.1.3":
+        "begin packed audio with an ID3 tag whose PRIV frame has the time of its first sample";
     ONE_AUDIO_STREAM = Must "one-audio-stream", "Apple 2 (audio)":
         "put each audio stream into a rendition of its own";
     HEVC_IN_MP4 = Must "hevc-in-mp4", "Apple 1 (HEVC)":
         "package HEVC as fragmented MP4";
-    STARTS_WITH_IDR = Must "starts-with-idr", "Apple 1.13, 7.4; RFC 4.4.2.1":
+    STARTS_WITH_IDR = Must "starts-with-idr", "Apple 7.4; RFC 4.4.2.1":
         "cut at IDR pictures, and flag them as sync samples";
     KEYFRAME_EACH_2_S = Should "keyframe-each-two-seconds", "Apple 1.13":
         "encode an IDR picture every two seconds";
@@ -226,7 +230,7 @@ rules! {
         "keep tfdt, durations and sizes from being below 0: players read the sign";
     DURATIONS_AS_MEASURED = Must "durations-as-measured", "Apple 7.7, 8.1":
         "write the duration that the samples have as EXTINF: no run of segments may differ by more than a frame";
-    SEGMENT_NOT_TOO_LONG = Must "segment-not-too-long", "Apple 7.7":
+    SEGMENT_NOT_TOO_LONG = Must "segment-not-too-long", "Apple 7.7, 8.1":
         "raise EXT-X-TARGETDURATION, or cut earlier: half a second above it is the limit";
     ONE_EDIT = Must "one-edit", "Media3 (one edit that shifts the track)":
         "write one edit at most";
@@ -240,6 +244,8 @@ rules! {
         "take what no rendition has out of CODECS";
     RESOLUTION_AS_MEDIA = Must "resolution-as-media", "RFC 4.4.6.2; Apple 9.1-9.4":
         "declare the size of the picture as RESOLUTION";
+    RANGE_AS_MEDIA = Must "video-range-as-media", "RFC 4.4.6.2; Apple 9.16":
+        "declare PQ or HLG as VIDEO-RANGE where the colr box says it, and SDR where it says another";
     FRAME_RATE_AS_MEDIA = Must "frame-rate-as-media", "RFC 4.4.6.2; Apple 9.14-9.15":
         "declare the frame rate that the samples have";
 

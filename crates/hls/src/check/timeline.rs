@@ -70,8 +70,10 @@ fn check_start(playlist: &Playlist, reference: &Playlist, findings: &mut Finding
 }
 
 fn check_end(playlist: &Playlist, reference: &Playlist, findings: &mut Findings) {
+    // Sound that stops early is in none of the last segments.
     let last = |playlist: &Playlist, handler| -> Option<(Part, f64)> {
-        let part = playlist.segments.last()?.content.as_ref()?.of(handler)?;
+        let contents = playlist.segments.iter().rev().map_while(|segment| segment.content.as_ref());
+        let part = contents.into_iter().find_map(|content| content.of(handler))?;
         Some((part.clone(), part.end_s?))
     };
     let Some((audio, audio_s)) = last(playlist, Handler::Audio) else { return };

@@ -43,7 +43,18 @@ pub(super) fn entry(kind: [u8; 4], body: &[u8], handler: Handler) -> Option<Entr
         b"mp4a" => (mpeg4_audio(child(boxes, b"esds")?)?, None),
         _ => (name.to_owned(), None),
     };
-    Some(Entry { codecs, size, is_encrypted, coding })
+    let transfer = child(boxes, b"colr").filter(|_| size.is_some()).and_then(transfer);
+    Some(Entry { codecs, size, transfer, is_encrypted, coding })
+}
+
+/// ISO/IEC 14496-12 §12.1.5.
+fn transfer(colr: &[u8]) -> Option<u16> {
+    let mut fields = Fields(colr);
+    if !matches!(fields.bytes(4)?, b"nclx" | b"nclc") {
+        return None;
+    }
+    fields.u16()?;
+    fields.u16()
 }
 
 /// Bytes of the length before each NAL unit (ISO/IEC 14496-15 §5.3.3, §8.3.3).

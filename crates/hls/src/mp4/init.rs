@@ -57,6 +57,8 @@ pub(crate) struct Entry {
     pub(crate) codecs: String,
     /// Width and height in pixels, of video.
     pub(crate) size: Option<(u32, u32)>,
+    /// Transfer characteristics of video (ITU-T H.273 §8.2), where a `colr` box says them.
+    pub(crate) transfer: Option<u16>,
     /// Samples are encrypted (`encv`, `enca`).
     pub(crate) is_encrypted: bool,
     /// How samples are laid out, where that is known.
@@ -65,6 +67,7 @@ pub(crate) struct Entry {
 
 /// Reads an initialisation section.
 pub(crate) fn init(bytes: &[u8]) -> Result<Init, Broken> {
+    child(bytes, b"ftyp").ok_or("has no ftyp box")?;
     let moov = child(bytes, b"moov").ok_or("has no whole moov box")?;
     let mvex = child(moov, b"mvex").ok_or("has no mvex box, so that no fragment may follow")?;
     let movie_scale = child(moov, b"mvhd").and_then(movie_timescale).ok_or("has no readable mvhd box")?;

@@ -119,6 +119,16 @@ pub const BROKEN: &[Case] = &[
         t.heads.insert("thumbs/sprite-001.jpg".into(), media::jpeg(640, 180));
     }),
     ("vtt-clock", VTT, good, |t| swap(t, VTT, "MPEGTS:0", "MPEGTS:900000")),
+    ("cues-repeated-exactly", "subs/en/00002.vtt:4", good, |t| {
+        swap(
+            t,
+            SUBS,
+            "#EXTINF:20.000000,\n00001.vtt",
+            "#EXTINF:2.000000,\n00001.vtt\n#EXTINF:18.000000,\n00002.vtt",
+        );
+        let rest = text(t, VTT).replace("00:00:01.000", "00:00:02.000");
+        put(t, "subs/en/00002.vtt", rest);
+    }),
     ("subtitles-as-text", SUBS, good, |t| {
         swap(t, SUBS, "VERSION:3", "VERSION:6");
         swap(t, SUBS, "#EXTINF", "#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF");
@@ -133,6 +143,16 @@ pub const BROKEN: &[Case] = &[
     }),
     ("segment-readable", "video/720p/index.m3u8:11", usual, |t| {
         *t.sizes.get_mut(SECOND).expect("a segment") -= 1;
+    }),
+    ("packed-audio-clock", "audio/en-2/index.m3u8:8", usual, |t| {
+        drop_lines(t, AUDIO, "#EXT-X-MAP");
+        swap_all(t, AUDIO, ".m4s", ".aac");
+        for number in 1..=4 {
+            let size = t.sizes.remove(&format!("audio/en-2/{number:05}.m4s")).expect("a segment");
+            let new = format!("audio/en-2/{number:05}.aac");
+            t.heads.insert(new.clone(), vec![0xff, 0xf1, 0x4c, 0x80]);
+            t.sizes.insert(new, size);
+        }
     }),
     ("one-audio-stream", AUDIO, usual, |t| {
         put_audio_twice(t);
@@ -222,6 +242,13 @@ pub const BROKEN: &[Case] = &[
         attribute(t, "1280x720", "CODECS", Some("\"avc1.64001f,mp4a.40.2\""));
     }),
     ("resolution-as-media", MAIN, usual, |t| attribute(t, "1280x720", "RESOLUTION", Some("1282x720"))),
+    ("video-range-as-media", MAIN, usual, |t| {
+        put_init("video/720p", &Track { transfer: Some(16), ..track() }, t);
+    }),
+    ("video-range-as-media", MAIN, with_hdr, |t| {
+        let hdr = Track::video("hvc1.2.4.L93.B0", 960, 540);
+        put_init("video/540p-hdr", &Track { transfer: Some(16), ..hdr }, t);
+    }),
     ("frame-rate-as-media", MAIN, usual, |t| attribute(t, "1280x720", "FRAME-RATE", Some("30.000"))),
     // Playlists together.
     ("same-first-timestamp", VIDEO, usual, |t| {

@@ -18,15 +18,23 @@ pub struct Track {
     pub timescale: u32,
     /// Media times of its edits.
     pub edits: Vec<u32>,
+    /// Transfer characteristics in a colr box.
+    pub transfer: Option<u16>,
 }
 
 impl Track {
     pub fn video(codec: &str, width: u32, height: u32) -> Track {
-        Track { codec: codec.to_owned(), size: Some((width, height)), timescale: VIDEO_SCALE, edits: vec![] }
+        Track {
+            codec: codec.to_owned(),
+            size: Some((width, height)),
+            timescale: VIDEO_SCALE,
+            edits: vec![],
+            transfer: None,
+        }
     }
 
     pub fn audio(codec: &str) -> Track {
-        Track { codec: codec.to_owned(), size: None, timescale: AUDIO_SCALE, edits: vec![] }
+        Track { codec: codec.to_owned(), size: None, timescale: AUDIO_SCALE, edits: vec![], transfer: None }
     }
 }
 
@@ -97,7 +105,10 @@ fn entry(track: &Track) -> Vec<u8> {
     match track.size {
         Some((width, height)) => {
             let size = words(&[width << 16 | height]);
-            boxed(kind, &[&[0; 24], &size, &[0; 50], &config])
+            let colr = track.transfer.map_or(vec![], |transfer| {
+                boxed(b"colr", &[b"nclx", &[0, 9], &transfer.to_be_bytes(), &[0, 9, 0]])
+            });
+            boxed(kind, &[&[0; 24], &size, &[0; 50], &config, &colr])
         }
         None => boxed(kind, &[&[0; 28], &config]),
     }

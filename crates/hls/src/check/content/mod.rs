@@ -100,6 +100,8 @@ pub(super) struct Format {
     pub(super) codecs: String,
     /// Sizes that may be declared, in pixels; none where that is not looked at.
     pub(super) sizes: Vec<(u32, u32)>,
+    /// Transfer characteristics, where they are said outside of the samples.
+    pub(super) transfer: Option<u16>,
 }
 
 /// A source failed, or bytes are not what they should be.
@@ -148,15 +150,18 @@ impl<'s> Contents<'s> {
     /// Reads an initialisation section of `bytes` bytes; `None` where it is missing, hidden or broken.
     pub(super) fn map(&mut self, file: &FileRef, bytes: Option<u64>) -> Result<Option<Init>, SourceError> {
         let Some(mut window) = self.open(file, bytes) else { return Ok(None) };
-        let read = |window: &mut Window<'_>| -> Result<Init, Failure> {
+        let read = |window: &mut Window<'_>| -> Result<Option<Init>, Failure> {
             if window.length() > MAX_INIT_BYTES {
                 return Err("is longer than any initialisation section".into());
             }
             let length = window.length() as usize;
-            Ok(init(window.get(0, length)?)?)
+            let bytes = window.get(0, length)?;
+            // Of transport streams it is their tables (RFC 3.1.1), which segments repeat.
+            Ok(if ts::is_one(bytes) { None } else { Some(init(bytes)?) })
         };
         match read(&mut window) {
-            Ok(init) => {
+            Ok(None) => Ok(None),
+            Ok(Some(init)) => {
                 for track in &init.tracks {
                     self.hidden_samples |= track.entry.is_encrypted;
                     let sizes =
@@ -166,6 +171,7 @@ impl<'s> Contents<'s> {
                         handler: track.handler,
                         codecs: track.entry.codecs.clone(),
                         sizes: sizes.collect(),
+                        transfer: track.entry.transfer,
                     });
                 }
                 Ok(Some(init))
@@ -242,6 +248,8 @@ impl<'s> Contents<'s> {
                 // Without its initialisation section nothing can be read; that has been said, or will be.
                 None => Ok(Some(Content { container: Container::Mp4, parts: vec![], is_whole: true })),
             },
+            // I-frames are cut out without the tables, which the file or the map begins with (RFC 4.4.3.6).
+            Some(Container::Ts) if is_iframe => Ok(None),
             Some(Container::Ts) => self.transport(window, is_hidden).map(Some),
             Some(Container::PackedAudio) => {
                 let pts = ts::packed_audio_pts(head).flatten();
@@ -275,6 +283,7 @@ impl<'s> Contents<'s> {
                     handler: stream.handler,
                     codecs: stream.codecs.clone(),
                     sizes: vec![],
+                    transfer: None,
                 });
             }
             let Some(pts) = stream.first_pts else { continue };
@@ -329,7 +338,7 @@ fn recognise(head: &[u8], has_map: bool) -> Option<Container> {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     match head {
         _ if text.starts_with(b"WEBVTT") => Some(Container::Text),
-        [0x47, ..] if head.len() <= 188 || head[188] == 0x47 => Some(Container::Ts),
+        _ if ts::is_one(head) => Some(Container::Ts),
         [b'I', b'D', b'3', ..] | [0xff, 0xf0..=0xff, ..] | [0x0b, 0x77, ..] => Some(Container::PackedAudio),
         // With a map nothing else is meant.
         _ if has_map || head.get(4..8).is_some_and(|kind| SEGMENT_BOXES.contains(&kind)) => {
