@@ -114,6 +114,11 @@ impl Web {
         let mut state = self.state();
         state.sizes.insert(path.to_owned(), part.as_ref().and_then(|part| part.size));
         if let Some(part) = part {
+            // Subtitles are read as texts later; most are shorter than a head.
+            let is_whole = offset == 0 && part.size == Some(part.bytes.len() as u64);
+            if is_whole && path.ends_with("vtt") {
+                state.texts.insert(path.to_owned(), part.bytes.clone());
+            }
             state.deliveries.insert(path.to_owned(), part.delivery);
             state.heads.insert((path.to_owned(), offset), part.bytes);
         }

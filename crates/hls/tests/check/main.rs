@@ -6,6 +6,7 @@ use std::error::Error;
 use flodrama_hls::check::{Level, MemoryTree, RULES, Source, SourceError, check};
 
 mod edit;
+mod players;
 mod playlists;
 mod segments;
 #[path = "../support/mod.rs"]

@@ -94,6 +94,14 @@ fn entry(track: &Track) -> Vec<u8> {
             let constraints = [hex(fields.get(3).unwrap_or(&"0")), 0, 0, 0, 0, 0];
             boxed(b"hvcC", &[&head, &constraints, &[level], &[0; 8], &[0xf3, 0]])
         }
+        b"av01" => {
+            let fields: Vec<&str> = rest.split('.').collect();
+            let number = |text: &str| text.parse::<u8>().expect("a number");
+            boxed(
+                b"av1C",
+                &[&[0x81, number(fields[0]) << 5 | number(fields[1].trim_end_matches('M')), 0x0c, 0]],
+            )
+        }
         b"mp4a" => {
             let object: u8 = rest.strip_prefix("40.").expect("MPEG-4 audio").parse().expect("an object type");
             let decoder = [&[4, 17, 0x40][..], &[0; 12], &[5, 2, object << 3 | 1, 0x90]].concat();
@@ -129,8 +137,12 @@ impl Fragment {
     /// Frames `from` to `to` of a video track.
     pub fn of_video(codec: &str, from: u64, to: u64) -> Fragment {
         let samples = (from..to).map(|frame| (FRAME_TICKS, frame % KEYFRAMES == 0)).collect();
-        let unit = if codec.starts_with("hvc1") { [19 << 1, 1] } else { [0x65, 0x88] };
-        let opening = [&[0, 0, 0, 2], &unit[..]].concat();
+        let opening = match &codec[..4] {
+            "hvc1" | "hev1" => vec![0, 0, 0, 2, 19 << 1, 1],
+            // A temporal delimiter, and a frame that begins with a key frame's header.
+            "av01" => vec![0x12, 0, 0x32, 1, 0x10],
+            _ => vec![0, 0, 0, 2, 0x65, 0x88],
+        };
         Fragment { track: 1, decode_time: from * u64::from(FRAME_TICKS), samples, opening }
     }
 
