@@ -2,7 +2,7 @@
 //!
 //! Source: ISO/IEC 13818-1 §2.4; stream types of Apple's "MPEG-2 Stream Encryption Format for HLS" beside its own.
 
-use crate::mp4::{Broken, FirstPicture, Handler, h264_first_picture, hevc_first_picture};
+use crate::mp4::{Broken, FirstPicture, Handler, h264_first_picture, h264_sps, hevc_first_picture};
 
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
@@ -24,6 +24,10 @@ pub(crate) struct Stream {
     /// RFC 6381 string, or its first part where the rest is not looked at.
     pub(crate) codecs: String,
     pub(crate) is_encrypted: bool,
+    /// Sizes that may be declared: stored, and for display. None where they are not known.
+    pub(crate) sizes: Vec<(u32, u32)>,
+    /// Pictures may be coded as fields.
+    pub(crate) may_have_fields: bool,
     /// Presentation time of the first access unit, in ticks of 90 kHz.
     pub(crate) first_pts: Option<u64>,
     pub(crate) picture: FirstPicture,
@@ -123,6 +127,8 @@ fn elementary_streams(payload: &[u8]) -> Option<Vec<Stream>> {
             handler,
             codecs: codecs.to_owned(),
             is_encrypted,
+            sizes: Vec::new(),
+            may_have_fields: false,
             first_pts: None,
             picture: FirstPicture::NotSeen,
             unit: Vec::new(),
@@ -190,6 +196,10 @@ impl Stream {
                 && kind & 0x1f == 7
             {
                 self.codecs = format!("avc1.{profile:02x}{compatibility:02x}{level:02x}");
+                if let Some(sps) = h264_sps(nal) {
+                    self.sizes = vec![sps.size, sps.display];
+                    self.may_have_fields = sps.may_have_fields;
+                }
             }
             if let Some(found) = picture(nal) {
                 self.picture = found;

@@ -56,6 +56,9 @@ fn check_tracks(playlist: &Playlist, findings: &mut Findings) {
     if formats.any(|f| f.container == Container::Ts && f.codecs.starts_with("hvc1")) {
         findings.of(&HEVC_IN_MP4, &playlist.path, "HEVC in MPEG-2 TS");
     }
+    if playlist.formats.iter().any(|format| format.may_have_fields) {
+        findings.of(&FRAMES_NOT_FIELDS, &playlist.path, "H.264 that may hold fields (frame_mbs_only_flag 0)");
+    }
     for (map, init) in playlist.maps.iter().zip(&playlist.inits) {
         let edits = init.iter().flat_map(|init| &init.tracks).map(|track| track.edits).max();
         if let Some(edits) = edits.filter(|edits| *edits > 1) {

@@ -220,6 +220,8 @@ rules! {
         "put each audio stream into a rendition of its own";
     HEVC_IN_MP4 = Must "hevc-in-mp4", "Apple 1 (HEVC)":
         "package HEVC as fragmented MP4";
+    FRAMES_NOT_FIELDS = Should "frames-not-fields", "Apple 1 (video)":
+        "deinterlace, and encode H.264 as frames alone";
     STARTS_WITH_IDR = Must "starts-with-idr", "Apple 7.4; RFC 4.4.2.1":
         "cut at IDR pictures, and flag them as sync samples";
     KEYFRAME_EACH_2_S = Should "keyframe-each-two-seconds", "Apple 1.13":

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::bits::Fields;
 use super::boxes::{child, descend};
 use super::init::{Entry, Handler};
+use super::sps::h264_sps;
 use super::units::Coding;
 
 /// Bytes of a visual and an audio sample entry before their boxes (ISO/IEC 14496-12 §12.1.3, §12.2.3).
@@ -44,7 +45,9 @@ pub(super) fn entry(kind: [u8; 4], body: &[u8], handler: Handler) -> Option<Entr
         _ => (name.to_owned(), None),
     };
     let transfer = child(boxes, b"colr").filter(|_| size.is_some()).and_then(transfer);
-    Some(Entry { codecs, size, transfer, is_encrypted, coding })
+    let sps = child(boxes, b"avcC").and_then(first_sps).and_then(h264_sps);
+    let may_have_fields = sps.is_some_and(|sps| sps.may_have_fields);
+    Some(Entry { codecs, size, transfer, may_have_fields, is_encrypted, coding })
 }
 
 /// ISO/IEC 14496-12 §12.1.5.
@@ -60,6 +63,16 @@ fn transfer(colr: &[u8]) -> Option<u16> {
 /// Bytes of the length before each NAL unit (ISO/IEC 14496-15 §5.3.3, §8.3.3).
 fn nal_length(byte: u8) -> u8 {
     (byte & 3) + 1
+}
+
+/// ISO/IEC 14496-15 §5.3.3: the first of the sequence parameter sets.
+fn first_sps(avcc: &[u8]) -> Option<&[u8]> {
+    let mut fields = Fields(avcc.get(5..)?);
+    if fields.u8()? & 0x1f == 0 {
+        return None;
+    }
+    let length = fields.u16()?;
+    fields.bytes(length.into())
 }
 
 /// ISO/IEC 14496-15 annex E: profile, compatibility, level, in hex.

@@ -59,6 +59,8 @@ pub(crate) struct Entry {
     pub(crate) size: Option<(u32, u32)>,
     /// Transfer characteristics of video (ITU-T H.273 §8.2), where a `colr` box says them.
     pub(crate) transfer: Option<u16>,
+    /// Pictures may be coded as fields.
+    pub(crate) may_have_fields: bool,
     /// Samples are encrypted (`encv`, `enca`).
     pub(crate) is_encrypted: bool,
     /// How samples are laid out, where that is known.

@@ -9,11 +9,13 @@ mod boxes;
 mod codecs;
 mod fragment;
 mod init;
+mod sps;
 mod units;
 
 pub(crate) use boxes::{HEADER_BYTES, header};
 pub(crate) use fragment::{Fragment, Sample, fragment};
 pub(crate) use init::{Handler, Init, Track, init};
+pub(crate) use sps::h264_sps;
 pub(crate) use units::{Coding, FirstPicture, h264_first_picture, hevc_first_picture};
 
 /// Why bytes are not what they were taken for: a few words that go on "the segment …".

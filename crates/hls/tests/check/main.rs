@@ -23,6 +23,7 @@ type Case = (&'static str, &'static str, fn() -> Scenario, Break);
 /// What some faults break too, by their nature.
 const ALSO: &[(&str, &[&str])] = &[
     ("several-bitrates", &["low-bandwidth-variant"]),
+    ("frames-not-fields", &["same-aspect-ratio"]),
     ("segment-has-extinf", &["same-time-range", "aligned-boundaries"]),
     ("iframes-only", &["version-high-enough"]),
     ("same-time-range", &["durations-as-measured"]),

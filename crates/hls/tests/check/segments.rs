@@ -161,6 +161,13 @@ pub const BROKEN: &[Case] = &[
         transport(t, &[ts::HEVC], &[0, 0, 1, 19 << 1, 1]);
         attribute(t, "1280x720", "CODECS", Some("\"hvc1.1.6.L93.90,mp4a.40.2\""));
     }),
+    ("frames-not-fields", VIDEO, usual, |t| {
+        // 720x576 at Main 2.2, as x264 writes it for television.
+        let set = b"\x67\x4d\x40\x16\xf4\x05\xa1\x26\xc1\x04\x00\x00\x03\x00\x08\x00\x00\x03\x00\xc8\x7c\x50\xaa\x80";
+        transport(t, &[ts::H264], &[&[0, 0, 1], &set[..], IDR].concat());
+        attribute(t, "1280x720", "CODECS", Some("\"avc1.4d4016,mp4a.40.2\""));
+        attribute(t, "avc1.4d4016", "RESOLUTION", Some("1047x576"));
+    }),
     ("starts-with-idr", "video/720p/index.m3u8:11", usual, |t| {
         refragment(
             t,

@@ -102,6 +102,8 @@ pub(super) struct Format {
     pub(super) sizes: Vec<(u32, u32)>,
     /// Transfer characteristics, where they are said outside of the samples.
     pub(super) transfer: Option<u16>,
+    /// Pictures may be coded as fields.
+    pub(super) may_have_fields: bool,
 }
 
 /// A source failed, or bytes are not what they should be.
@@ -172,6 +174,7 @@ impl<'s> Contents<'s> {
                         codecs: track.entry.codecs.clone(),
                         sizes: sizes.collect(),
                         transfer: track.entry.transfer,
+                        may_have_fields: track.entry.may_have_fields,
                     });
                 }
                 Ok(Some(init))
@@ -282,8 +285,9 @@ impl<'s> Contents<'s> {
                     container: Container::Ts,
                     handler: stream.handler,
                     codecs: stream.codecs.clone(),
-                    sizes: vec![],
+                    sizes: stream.sizes.clone(),
                     transfer: None,
+                    may_have_fields: stream.may_have_fields,
                 });
             }
             let Some(pts) = stream.first_pts else { continue };
