@@ -133,6 +133,42 @@ fn faults_that_another_packager_makes_are_found() {
     assert!(!rules(&report).contains("starts-with-idr"), "{report:#}");
 }
 
+/// Its I-frames are ranges of the segments, whose `moof` describes all of their samples: shaka-player issue 10304.
+#[test]
+fn another_packager_is_read_where_it_is_at_hand() {
+    let Some(packager) = programs::shaka_packager() else {
+        println!("Shaka Packager is not installed: nothing was compared with it.");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str| folder.path().join(name).to_str().expect("plain").to_owned();
+    let video =
+        ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-b:v", "200k", "-maxrate", "200k"];
+    let clip = at("clip.mp4");
+    let sources =
+        ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=12", "-f", "lavfi", "-i", "sine=d=12:r=48000"];
+    let rest = ["-bufsize", "200k", "-c:a", "aac", clip.as_str()];
+    ffmpeg::ffmpeg(&[&sources[..], &video, GOOD_GOPS, &rest].concat());
+
+    let fragments = |kind: &str| {
+        let (init, segments) = (at(&format!("{kind}/init.mp4")), at(&format!("{kind}/$Number$.m4s")));
+        format!(
+            "in={clip},stream={kind},init_segment={init},segment_template={segments},playlist_name={kind}.m3u8"
+        )
+    };
+    let main = at("main.m3u8");
+    let streams = [
+        format!("{},iframe_playlist_name=trick.m3u8", fragments("video")),
+        format!("{},hls_group_id=audio,hls_name=English,language=en", fragments("audio")),
+    ];
+    let options =
+        ["--segment_duration", "6", "--hls_playlist_type", "VOD", "--hls_master_playlist_output", &main];
+    let done = run(&packager, streams.iter().map(String::as_str).chain(options));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let broken = ["iframe-each-second", "iframe-is-one-sample", "target-duration-six"];
+    expect(folder.path(), &[ALONE, &broken], 6);
+}
+
 #[test]
 fn segments_of_our_own_are_good_until_they_are_spoiled() {
     let folder = tempfile::tempdir().expect("folder");
