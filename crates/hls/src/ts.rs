@@ -37,11 +37,12 @@ pub(crate) struct Stream {
 }
 
 impl Opening {
-    /// True where more bytes would tell more.
+    /// True where more bytes would tell more. Audio beside video may come long after it, and says no more than it.
     pub(crate) fn wants_more(&self) -> bool {
+        let has_video = self.streams.iter().any(|s| s.handler == Handler::Video);
         self.streams.iter().any(|s| match s.handler {
             Handler::Video => s.picture == FirstPicture::NotSeen && !s.is_complete,
-            Handler::Audio => s.first_pts.is_none(),
+            Handler::Audio => s.first_pts.is_none() && !has_video,
             Handler::Other => false,
         })
     }

@@ -45,9 +45,9 @@ fn check_tracks(playlist: &Playlist, findings: &mut Findings) {
         if content.container == Container::PackedAudio && content.parts.is_empty() {
             clocks.at(segment.file.line, || "no time in an ID3 tag".to_owned());
         }
-        let audio = content.parts.iter().filter(|part| part.handler == Handler::Audio).count();
-        if audio > 1 {
-            several.at(segment.file.line, || format!("{audio} audio streams in one segment"));
+        if content.audio_streams > 1 {
+            several
+                .at(segment.file.line, || format!("{} audio streams in one segment", content.audio_streams));
         }
     }
     several.tell(&playlist.path, findings);

@@ -122,7 +122,7 @@ struct Pending {
     duration_s: Option<f64>,
     /// Length, and offset where it is given.
     range: Option<(u64, Option<u64>)>,
-    /// Nobody can say which part of its file it is.
+    /// It is not to be looked for: a gap, or a range that cannot be read.
     is_lost: bool,
     discontinuity: bool,
 }
@@ -167,6 +167,7 @@ impl Reader<'_> {
             "EXT-X-I-FRAMES-ONLY" => set(&mut playlist.i_frames_only),
             "EXT-X-IMAGES-ONLY" => set(&mut playlist.images_only),
             "EXT-X-INDEPENDENT-SEGMENTS" => set(&mut playlist.independent_segments),
+            "EXT-X-GAP" => set(&mut self.pending.is_lost),
             "EXT-X-DISCONTINUITY" => set(&mut self.pending.discontinuity),
             _ => true,
         };

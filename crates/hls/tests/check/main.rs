@@ -60,6 +60,29 @@ fn audio_may_end_within_a_frame_of_the_picture() {
 }
 
 #[test]
+fn a_gap_is_not_looked_for() {
+    let mut tree = good().publish();
+    swap(&mut tree, VIDEO, "\n00002.m4s", "\n#EXT-X-GAP\n00002.m4s");
+    tree.sizes.remove("video/720p/00002.m4s");
+    let report = check(MAIN, &tree).expect("memory does not fail");
+    assert!(report.findings.is_empty(), "{report}");
+}
+
+#[test]
+fn a_media_playlist_alone_is_checked_as_far_as_it_goes() {
+    let mut tree = good().publish();
+    swap(&mut tree, VIDEO, "TYPE:VOD", "TYPE:EVENT");
+    let report = check(VIDEO, &tree).expect("memory does not fail");
+    assert_eq!(report.findings.iter().map(|f| f.rule.id).collect::<Vec<_>>(), ["is-vod"], "{report}");
+    assert!(report.notes[0].contains("is a media playlist"), "{report}");
+    assert_eq!((report.playlists, report.segments, report.looked_into), (1, 4, 4));
+    for path in [AUDIO, SUBS, TRICK, IMAGES] {
+        let report = check(path, &good().publish()).expect("memory does not fail");
+        assert!(report.findings.is_empty(), "{path}: {report}");
+    }
+}
+
+#[test]
 fn each_fault_is_found_where_it_is() {
     let mut strays = String::new();
     for (index, (id, place, scenario, spoil)) in broken().enumerate() {

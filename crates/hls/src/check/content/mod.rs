@@ -31,8 +31,10 @@ pub(super) enum Container {
 #[derive(Clone, Debug)]
 pub(super) struct Content {
     pub(super) container: Container,
-    /// One for each of its tracks.
+    /// One for each of its tracks, as far as they were read.
     pub(super) parts: Vec<Part>,
+    /// Audio tracks, read or not.
+    pub(super) audio_streams: usize,
     /// False where an I-frame's range does not begin with its `moof`, or ends before its sample does.
     pub(super) is_whole: bool,
 }
@@ -81,6 +83,11 @@ impl Part {
 }
 
 impl Content {
+    fn new(container: Container, parts: Vec<Part>) -> Content {
+        let audio_streams = parts.iter().filter(|part| part.handler == Handler::Audio).count();
+        Content { container, parts, audio_streams, is_whole: true }
+    }
+
     /// The track that the segment is about: video, where it has some.
     pub(super) fn main(&self) -> Option<&Part> {
         self.of(Handler::Video).or_else(|| self.of(Handler::Audio))
@@ -249,7 +256,7 @@ impl<'s> Contents<'s> {
             Some(Container::Mp4) => match init {
                 Some(init) => mp4::read(window, init, is_iframe, is_hidden).map(Some),
                 // Without its initialisation section nothing can be read; that has been said, or will be.
-                None => Ok(Some(Content { container: Container::Mp4, parts: vec![], is_whole: true })),
+                None => Ok(Some(Content::new(Container::Mp4, vec![]))),
             },
             // I-frames are cut out without the tables, which the file or the map begins with (RFC 4.4.3.6).
             Some(Container::Ts) if is_iframe => Ok(None),
@@ -257,11 +264,9 @@ impl<'s> Contents<'s> {
             Some(Container::PackedAudio) => {
                 let pts = ts::packed_audio_pts(head).flatten();
                 let parts = pts.map(|pts| begin(0, Handler::Audio, pts)).into_iter().collect();
-                Ok(Some(Content { container: Container::PackedAudio, parts, is_whole: true }))
+                Ok(Some(Content::new(Container::PackedAudio, parts)))
             }
-            Some(Container::Text) => {
-                Ok(Some(Content { container: Container::Text, parts: vec![], is_whole: true }))
-            }
+            Some(Container::Text) => Ok(Some(Content::new(Container::Text, vec![]))),
             None => Err("is neither fragmented MP4 nor MPEG-2 TS, packed audio or WebVTT".into()),
         }
     }
@@ -295,7 +300,8 @@ impl<'s> Contents<'s> {
             let picture = is_readable.then_some(stream.picture);
             parts.push(Part { picture, ..begin(index, stream.handler, pts) });
         }
-        Ok(Content { container: Container::Ts, parts, is_whole: true })
+        let audio_streams = opening.streams.iter().filter(|s| s.handler == Handler::Audio).count();
+        Ok(Content { audio_streams, ..Content::new(Container::Ts, parts) })
     }
 
     fn add(&mut self, format: Format) {

@@ -19,7 +19,7 @@ pub(super) fn read(
     is_iframe: bool,
     is_hidden: bool,
 ) -> Result<Content, Failure> {
-    let mut content = Content { container: Container::Mp4, parts: Vec::new(), is_whole: true };
+    let mut content = Content::new(Container::Mp4, Vec::new());
     let (mut at, mut count) = (0, 0);
     while at < window.length() {
         let left = window.length() - at;
@@ -55,6 +55,7 @@ pub(super) fn read(
     } else if content.parts.is_empty() {
         return Err("has no moof box".into());
     }
+    content.audio_streams = content.parts.iter().filter(|part| part.handler == Handler::Audio).count();
     Ok(content)
 }
 
