@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod check;
 mod device;
 mod media;
 mod peer;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE};
 use reqwest::{Client, StatusCode};
+use serde_json::Value;
 use url::Url;
 
 use crate::support::aws::{self, Access};
@@ -89,6 +90,12 @@ async fn the_commands_agree_with_the_edge() {
 
     let checked = stack.command(["check", played.text().trim(), "--json"]);
     assert_eq!(checked.code, Some(0), "{}{}", checked.text(), checked.stderr);
+    let report: Value = serde_json::from_str(checked.text()).expect("a report");
+    // Through the CDN, signed: every segment but the sheet of thumbnails, and nothing amiss in how they come.
+    assert_eq!(report["looked_into"], report["segments"].as_u64().expect("a count") - 1, "{report:#}");
+    for finding in report["findings"].as_array().expect("findings") {
+        assert_eq!(finding["rule"], "low-bandwidth-variant", "{finding:#}");
+    }
     let watch = Client::new().get(page.text().trim()).send().await.expect("the page");
     assert_eq!(watch.status(), StatusCode::OK);
     assert!(watch.headers()[CONTENT_TYPE].to_str().expect("text").starts_with("text/html"));

@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod failure;
 pub mod family;
+pub mod folder;
 pub mod intake;
 pub mod job;
 pub mod plan;

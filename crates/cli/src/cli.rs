@@ -62,13 +62,17 @@ enum Command {
         #[arg(long)]
         page: bool,
     },
-    /// Check a published tree against the HLS rules (exit 1 where a MUST is broken).
+    /// Check a presentation, anybody's, against the HLS rules (exit 1 where a MUST is broken).
     Check {
-        /// Folder, or URL of a multivariant playlist.
-        target: String,
+        /// Folder, playlist, or URL of a playlist.
+        #[arg(required_unless_present = "rules")]
+        target: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// List the rules instead, with who asks for them.
+        #[arg(long, conflicts_with_all = ["target", "json"])]
+        rules: bool,
     },
     /// Make the version before the live one live again, or VERSION.
     Rollback {
@@ -118,7 +122,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let version = if preview { play::Version::Preview } else { play::Version::Live };
             play::run(&config()?, &asset, version, page).await?
         }
-        Command::Check { target, json } => return check::run(&target, json).await,
+        Command::Check { target: Some(target), json, .. } => return check::run(&target, json).await,
+        Command::Check { target: None, .. } => check::rules(),
         Command::Rollback { asset, to } => rollback::run(&config()?, &asset, to).await?,
         Command::Redrive => redrive::run(&config()?).await?,
     }

@@ -9,7 +9,9 @@
 
 pub mod build;
 pub mod check;
+mod mp4;
 pub mod rewrite;
 mod text;
+mod ts;
 
 pub use check::check;

@@ -26,9 +26,12 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The lines that mean something, each with its number, counted from 1.
+/// The lines that mean something, each with its number, counted from 1. A byte order mark is none of the text.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, Line<'_>)> {
-    text.lines().enumerate().filter_map(|(index, line)| Some((index + 1, Line::read(line)?)))
+    text.trim_start_matches('\u{feff}')
+        .lines()
+        .enumerate()
+        .filter_map(|(index, line)| Some((index + 1, Line::read(line)?)))
 }
 
 /// One `NAME=value` of an attribute list.

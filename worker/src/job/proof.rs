@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use flodrama_asset::ErrorKind;
-use flodrama_hls::check::{self, MemoryTree};
+use flodrama_hls::check;
 use flodrama_media::task::{Output, Task, Verified, VerifyTask};
 use serde::{Deserialize, Serialize};
 
 use super::package::{Package, Renditions};
 use crate::child::Children;
 use crate::error::{JobError, Result};
+use crate::folder::Folder;
 use crate::plan::Plan;
 
 /// Samples in an access unit of AAC.
@@ -82,8 +83,10 @@ pub async fn prove(
         proof.samples += verified.samples;
     }
 
-    let rules = check::check("main.m3u8", &memory_tree(renditions, package))
-        .map_err(|e| JobError::internal("check", e))?;
+    let folder = Folder { root: tree.to_owned(), texts: package.files.clone() };
+    let rules = tokio::task::spawn_blocking(move || check::check("main.m3u8", &folder)).await;
+    let rules =
+        rules.map_err(|e| JobError::internal("check", e))?.map_err(|e| JobError::internal("check", e))?;
     faults.extend(rules.musts().map(|f| format!("{}: {} ({})", f.place, f.found, f.rule.id)));
     proof.shoulds = rules.shoulds().map(|f| format!("{}: {} ({})", f.place, f.found, f.rule.id)).collect();
     (proof.playlists, proof.segments) = (rules.playlists, rules.segments);
@@ -108,18 +111,4 @@ async fn demux(renditions: &Renditions, tree: &Path, children: &Children) -> Res
         Output::Verified(verified) if verified.len() == renditions.tracks.len() => Ok(verified),
         other => Err(JobError::internal("verify", format_args!("unexpected answer {other:?}"))),
     }
-}
-
-/// What the rules look at: texts whole, media by size.
-fn memory_tree(renditions: &Renditions, package: &Package) -> MemoryTree {
-    let mut tree = MemoryTree::default();
-    for (path, text) in &package.files {
-        tree.texts.insert(path.clone(), text.clone().into_bytes());
-    }
-    for (name, track) in &renditions.tracks {
-        tree.sizes.insert(format!("{name}/init.mp4"), track.written.init_bytes);
-        tree.sizes.extend(track.segments.iter().map(|s| (s.path.clone(), s.bytes)));
-    }
-    tree.sizes.extend(renditions.stills.files.iter().cloned());
-    tree
 }

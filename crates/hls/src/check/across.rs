@@ -15,10 +15,8 @@ const AUDIO_FRAME_S: f64 = 2048.0 / 44_100.0;
 const ROUNDING_S: f64 = 1e-5;
 
 pub(super) fn check(multivariant: &Multivariant<'_>, tree: &Tree, findings: &mut Findings) {
-    // Everything is held against the first variant, where players start.
-    let Some(first) = multivariant.variants.first() else { return };
-    let Some(reference) = tree.named_by(multivariant, first) else { return };
-    let frame_s = first.frame_rate().map_or(AUDIO_FRAME_S, |rate| 1.0 / rate);
+    let Some((index, reference)) = tree.reference(multivariant) else { return };
+    let frame_s = multivariant.variants[index].frame_rate().map_or(AUDIO_FRAME_S, |rate| 1.0 / rate);
 
     check_independence(multivariant, tree, findings);
     for (role, playlist) in tree.playlists().filter(|(_, playlist)| !playlist.segments.is_empty()) {

@@ -86,7 +86,8 @@ fn check_version(path: &str, text: &str, findings: &mut Findings) {
 
 /// The protocol version in which a tag, as used here, appeared (RFC 8).
 fn version_of(name: &str, value: &str, i_frames_only: bool) -> u32 {
-    let has = |wanted: &str| attributes(value).flatten().any(|a| a.name == wanted);
+    let of = |wanted: &str| attributes(value).flatten().find(|a| a.name == wanted).map(|a| a.value);
+    let has = |wanted: &str| of(wanted).is_some();
     match name {
         "EXTINF" if value.contains('.') => 3,
         "EXT-X-BYTERANGE" | "EXT-X-I-FRAMES-ONLY" => 4,
@@ -97,6 +98,11 @@ fn version_of(name: &str, value: &str, i_frames_only: bool) -> u32 {
         "EXT-X-DEFINE" if has("QUERYPARAM") => 11,
         "EXT-X-DEFINE" => 8,
         "EXT-X-STREAM-INF" if has("REQ-VIDEO-LAYOUT") => 12,
+        "EXT-X-MEDIA" if has("INSTREAM-ID") => match of("TYPE").zip(of("INSTREAM-ID")) {
+            Some(("CLOSED-CAPTIONS", id)) if id.starts_with("SERVICE") => 7,
+            Some(("CLOSED-CAPTIONS", _)) | None => 1,
+            Some(_) => 13,
+        },
         _ => 1,
     }
 }

@@ -1,6 +1,6 @@
 //! Rules of the multivariant playlist on renditions and their groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::multivariant::{Entry, Multivariant};
 use super::report::Findings;
@@ -10,8 +10,10 @@ pub(super) fn check(multivariant: &Multivariant<'_>, findings: &mut Findings) {
     let path = multivariant.path;
     for media in &multivariant.media {
         check_media(path, media, findings);
+        check_accessibility(path, media, findings);
     }
     check_members(multivariant, findings);
+    check_groups(multivariant, findings);
     for variant in &multivariant.variants {
         for kind in ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"] {
             let Some(group) = variant.get(kind).filter(|group| *group != "NONE") else { continue };
@@ -66,6 +68,51 @@ fn check_members(multivariant: &Multivariant<'_>, findings: &mut Findings) {
         if media.get("DEFAULT") == Some("YES") && !defaults.insert(group) {
             findings.at(&ONE_DEFAULT, multivariant.path, media.line, "a second DEFAULT=YES");
         }
+    }
+}
+
+/// Groups of one type are encodings of the same renditions.
+fn check_groups(multivariant: &Multivariant<'_>, findings: &mut Findings) {
+    type Members<'a> = BTreeSet<(Option<&'a str>, Option<&'a str>)>;
+    let mut groups: BTreeMap<(&str, &str), (usize, Members<'_>)> = BTreeMap::new();
+    for media in &multivariant.media {
+        let (Some(kind), Some(group)) = (media.get("TYPE"), media.get("GROUP-ID")) else { continue };
+        let (_, members) = groups.entry((kind, group)).or_insert((media.line, BTreeSet::new()));
+        members.insert((media.get("NAME"), media.get("LANGUAGE")));
+    }
+    for ((kind, group), (line, members)) in &groups {
+        let mut others = groups.iter().filter(|((k, _), _)| k == kind);
+        let Some(((_, other), (_, expected))) = others.next() else { continue };
+        // Each is held against the first of its type.
+        if members != expected {
+            let names = |members: &Members<'_>| -> String {
+                let names: Vec<&str> = members.iter().filter_map(|(name, _)| *name).collect();
+                names.join(", ")
+            };
+            let found = format!(
+                "{kind} group \"{group}\" has {}, \"{other}\" has {}",
+                names(members),
+                names(expected)
+            );
+            findings.at(&SAME_MEMBERS, multivariant.path, *line, found);
+        }
+    }
+}
+
+/// What renditions for those who see or hear less owe.
+fn check_accessibility(path: &str, media: &Entry<'_>, findings: &mut Findings) {
+    let characteristics = media.get("CHARACTERISTICS").unwrap_or_default();
+    let has =
+        |name: &str| characteristics.split(',').any(|c| c.trim() == format!("public.accessibility.{name}"));
+    let is_selected = media.get("AUTOSELECT") == Some("YES");
+    if has("describes-video") && !is_selected {
+        findings.at(&DESCRIPTIONS_SELECTED, path, media.line, "audio descriptions without AUTOSELECT=YES");
+    }
+    let (dialog, sound) = (has("transcribes-spoken-dialog"), has("describes-music-and-sound"));
+    if media.get("TYPE") == Some("SUBTITLES") && (dialog || sound) && !(dialog && sound && is_selected) {
+        let selected = if is_selected { "AUTOSELECT=YES" } else { "no AUTOSELECT=YES" };
+        let found = format!("CHARACTERISTICS=\"{characteristics}\" with {selected}");
+        findings.at(&CAPTIONS_COMPLETE, path, media.line, found);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules of one media playlist.
 
+use super::content::Container;
 use super::playlist::Playlist;
 use super::report::Findings;
 use super::rule::*;
@@ -31,12 +32,13 @@ pub(super) fn check(role: Role, playlist: &Playlist, findings: &mut Findings) {
 /// Fragmented MP4 cannot be decoded without its initialisation section.
 fn check_map(playlist: &Playlist, findings: &mut Findings) {
     let Some(first) = playlist.segments.first() else { return };
-    let is_mp4 = first.file.path.as_deref().is_some_and(|path| {
+    let looks_so = first.content.as_ref().is_some_and(|content| content.container == Container::Mp4);
+    let is_named_so = first.file.path.as_deref().is_some_and(|path| {
         [".m4s", ".mp4", ".m4v", ".m4a", ".cmfv", ".cmfa"].iter().any(|extension| path.ends_with(extension))
     });
     // One that comes later leaves the first segment without.
     let has_map = playlist.maps.first().is_some_and(|map| map.line < first.file.line);
-    if is_mp4 && !has_map {
+    if (looks_so || is_named_so) && !has_map {
         findings.at(&HAS_MAP, &playlist.path, first.file.line, "no EXT-X-MAP before the first segment");
     }
 }

@@ -70,15 +70,20 @@ pub(super) struct Multivariant<'a> {
 }
 
 impl<'a> Multivariant<'a> {
-    pub(super) fn read(path: &'a str, text: &'a str, findings: &mut Findings) -> Multivariant<'a> {
-        let mut read = Multivariant {
+    /// One that lists nothing.
+    pub(super) fn none(path: &'a str) -> Multivariant<'a> {
+        Multivariant {
             path,
             independent_segments: false,
             variants: Vec::new(),
             media: Vec::new(),
             iframes: Vec::new(),
             images: Vec::new(),
-        };
+        }
+    }
+
+    pub(super) fn read(path: &'a str, text: &'a str, findings: &mut Findings) -> Multivariant<'a> {
+        let mut read = Multivariant::none(path);
         // A variant's URI is on the next line (RFC 4.4.6.2).
         let mut waiting: Option<usize> = None;
         for (line, content) in lines(text) {

@@ -8,11 +8,17 @@ use super::tree::Tree;
 use crate::build::{Rates, rates_of};
 
 pub(super) fn check(multivariant: &Multivariant<'_>, tree: &Tree, findings: &mut Findings) {
-    let of_entry = |entry: &Entry<'_>| tree.named_by(multivariant, entry).and_then(measured);
+    let of_entry = |entry: &Entry<'_>| tree.named_by(entry).and_then(measured);
     for variant in &multivariant.variants {
-        let group = |kind| multivariant.group(kind, variant.get(kind)).filter_map(of_entry);
-        let Some(video) = of_entry(variant) else { continue };
-        let rates = Rates::of_variant(video, group("AUDIO"), group("SUBTITLES"));
+        // A rendition without a URI is in the variant's own segments, and one with the variant's URI is the variant.
+        let is_apart = |media: &&Entry<'_>| media.uri.is_some() && media.uri != variant.uri;
+        let group = |kind| -> Option<Vec<Rates>> {
+            let members = multivariant.group(kind, variant.get(kind)).filter(is_apart);
+            members.map(of_entry).collect()
+        };
+        let all = (of_entry(variant), group("AUDIO"), group("SUBTITLES"));
+        let (Some(video), Some(audio), Some(subtitles)) = all else { continue };
+        let rates = Rates::of_variant(video, audio, subtitles);
         compare(multivariant.path, variant, rates, findings);
         if rates.peak_bps > 2 * rates.average_bps {
             let found = format!("a peak of {} over an average of {}", rates.peak_bps, rates.average_bps);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::plays_on::PlaysOn;
 use super::rule::{Level, Rule};
 
 /// One rule broken in one place.
@@ -31,8 +32,14 @@ pub struct Report {
     pub playlists: usize,
     /// Segments named in them.
     pub segments: usize,
+    /// How many of those were looked into; the rest are pictures, texts, encrypted, missing, or broken.
+    pub looked_into: usize,
     /// What was found: MUST before SHOULD, then in the order of reading.
     pub findings: Vec<Finding>,
+    /// What could not be checked, and why.
+    pub notes: Vec<String>,
+    /// Where it plays, going by what was found.
+    pub plays_on: Vec<PlaysOn>,
 }
 
 impl Report {
@@ -78,18 +85,27 @@ impl fmt::Display for Report {
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }
+        for note in &self.notes {
+            writeln!(f, "note    {note}")?;
+        }
+        for player in &self.plays_on {
+            writeln!(f, "{player}")?;
+        }
         let (musts, shoulds) = (self.musts().count(), self.shoulds().count());
         write!(
             f,
-            "{} playlists, {} segments: {musts} MUST and {shoulds} SHOULD broken",
-            self.playlists, self.segments
+            "{} playlists, {} segments of which {} were looked into: {musts} MUST and {shoulds} SHOULD broken",
+            self.playlists, self.segments, self.looked_into
         )
     }
 }
 
 /// A report in the making.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings {
+    findings: Vec<Finding>,
+    notes: Vec<String>,
+}
 
 impl Findings {
     /// Notes a broken rule at a line of a file.
@@ -102,13 +118,74 @@ impl Findings {
         self.push(rule, path.to_owned(), found.into());
     }
 
-    fn push(&mut self, rule: &'static Rule, place: String, found: String) {
-        let (level, source, mend) = (rule.level, rule.source, rule.mend);
-        self.0.push(Finding { level, rule, source, place, found, mend });
+    /// Says what could not be checked.
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 
-    pub(super) fn into_report(mut self, playlists: usize, segments: usize) -> Report {
-        self.0.sort_by_key(|finding| finding.level);
-        Report { playlists, segments, findings: self.0 }
+    /// True where this rule was found broken somewhere.
+    pub(super) fn has(&self, rule: &'static Rule) -> bool {
+        self.findings.iter().any(|finding| finding.rule == rule)
+    }
+
+    fn push(&mut self, rule: &'static Rule, place: String, found: String) {
+        let (level, source, mend) = (rule.level, rule.source, rule.mend);
+        self.findings.push(Finding { level, rule, source, place, found, mend });
+    }
+
+    pub(super) fn into_report(mut self) -> Report {
+        self.findings.sort_by_key(|finding| finding.level);
+        Report { findings: self.findings, notes: self.notes, ..Report::default() }
+    }
+}
+
+/// One rule over the many segments of a playlist: the first that breaks it is told, the others are counted.
+pub(super) struct Tally {
+    rule: &'static Rule,
+    first: Option<(Place, String)>,
+    others: usize,
+}
+
+enum Place {
+    /// In the playlist.
+    Line(usize),
+    /// In a file that it names; line 0 is the whole file.
+    File(String, usize),
+}
+
+impl Tally {
+    pub(super) fn new(rule: &'static Rule) -> Tally {
+        Tally { rule, first: None, others: 0 }
+    }
+
+    /// Broken by what a line of the playlist names.
+    pub(super) fn at(&mut self, line: usize, found: impl FnOnce() -> String) {
+        self.note(|| (Place::Line(line), found()));
+    }
+
+    /// Broken within a file; line 0 is the whole of it.
+    pub(super) fn within(&mut self, path: &str, line: usize, found: impl FnOnce() -> String) {
+        self.note(|| (Place::File(path.to_owned(), line), found()));
+    }
+
+    fn note(&mut self, first: impl FnOnce() -> (Place, String)) {
+        match self.first {
+            None => self.first = Some(first()),
+            Some(_) => self.others += 1,
+        }
+    }
+
+    pub(super) fn tell(self, playlist: &str, findings: &mut Findings) {
+        let Some((place, mut found)) = self.first else { return };
+        match self.others {
+            0 => {}
+            1 => found.push_str(" (and so once more)"),
+            others => found.push_str(&format!(" (and so {others} times more)")),
+        }
+        match place {
+            Place::Line(line) => findings.at(self.rule, playlist, line, found),
+            Place::File(path, 0) => findings.of(self.rule, &path, found),
+            Place::File(path, line) => findings.at(self.rule, &path, line, found),
+        }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::ErrorKind;
 
+use super::path;
+
 /// A presentation's files, by path below its root: forward slashes, no `.` or `..`, no query.
 ///
-/// Blocking. A caller that reads over a network fetches ahead, or blocks on a thread of its own.
+/// Blocking. A source over a network fetches ahead what [`ahead`](Source::ahead) names, on threads of its own.
 pub trait Source {
     /// The whole file; `None` where there is none. Asked for playlists and WebVTT.
     ///
@@ -19,6 +21,43 @@ pub trait Source {
     /// # Errors
     /// The source cannot say.
     fn size(&self, path: &str) -> Result<Option<u64>, SourceError>;
+
+    /// `length` bytes of a file from `offset` on, fewer where it ends before; `None` where there is no such file. Asked
+    /// for media: mostly for the first [`HEAD_BYTES`] of a segment.
+    ///
+    /// # Errors
+    /// The source cannot say.
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// The file that `uri` names in `playlist`; `None` where it names none of this source. By default URIs are relative,
+    /// and none leads out of the root.
+    fn resolve(&self, playlist: &str, uri: &str) -> Option<String> {
+        path::resolve(playlist, uri)
+    }
+
+    /// Heads of files, by path and offset, that are asked for next.
+    fn ahead(&self, _heads: &[(String, u64)]) {}
+
+    /// How a file that was asked for before came; `None` where it came from no server.
+    fn delivery(&self, _path: &str) -> Option<Delivery> {
+        None
+    }
+}
+
+/// How much of a segment is read at first: its boxes and the begin of its first sample, mostly.
+pub const HEAD_BYTES: usize = 16 * 1024;
+
+/// What a server's answer said beside the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Content-Type, without parameters, in lower case.
+    pub content_type: Option<String>,
+    /// True where the answer came compressed, by gzip or better.
+    pub is_compressed: bool,
+    /// True where another URL answered in the end.
+    pub is_redirected: bool,
+    /// True where it came over TLS, or did not leave the machine.
+    pub is_private: bool,
 }
 
 /// A source could not answer.
@@ -38,13 +77,17 @@ impl SourceError {
     }
 }
 
-/// A presentation held in memory: texts whole, media by size alone.
+/// A presentation held in memory: texts whole, media as their first bytes and their size.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTree {
     /// Playlists and WebVTT.
     pub texts: BTreeMap<String, Vec<u8>>,
     /// Sizes of all other files, in bytes.
     pub sizes: BTreeMap<String, u64>,
+    /// First bytes of those; what follows up to their size is zeros.
+    pub heads: BTreeMap<String, Vec<u8>>,
+    /// How files came, where that is to be known.
+    pub deliveries: BTreeMap<String, Delivery>,
 }
 
 impl Source for MemoryTree {
@@ -55,5 +98,19 @@ impl Source for MemoryTree {
     fn size(&self, path: &str) -> Result<Option<u64>, SourceError> {
         let text = || self.texts.get(path).map(|text| text.len() as u64);
         Ok(self.sizes.get(path).copied().or_else(text))
+    }
+
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Option<Vec<u8>>, SourceError> {
+        let Some(size) = self.size(path)? else { return Ok(None) };
+        let head = self.heads.get(path).or_else(|| self.texts.get(path));
+        let length = (length as u64).min(size.saturating_sub(offset)) as usize;
+        let from = usize::try_from(offset).ok().and_then(|offset| head?.get(offset..)).unwrap_or_default();
+        let mut bytes = from[..length.min(from.len())].to_vec();
+        bytes.resize(length, 0);
+        Ok(Some(bytes))
+    }
+
+    fn delivery(&self, path: &str) -> Option<Delivery> {
+        self.deliveries.get(path).cloned()
     }
 }

@@ -1,5 +1,6 @@
 //! Rules of the multivariant playlist on variants, I-frame streams and image streams.
 
+use super::codecs::is_audio;
 use super::multivariant::{Entry, Multivariant};
 use super::report::Findings;
 use super::rule::*;
@@ -7,6 +8,10 @@ use crate::build::start_distance;
 
 /// The dearest variant that iOS may start with over a cellular network, bits per second (Apple 9.21).
 const CELLULAR_BPS: u64 = 192_000;
+
+/// The highest rate, and the one that tvOS wants HDR at too; rates are written with three decimals.
+const MOST_FPS: f64 = 60.01;
+const SLOW_FPS: f64 = 30.01;
 
 /// Pictures are scaled to even sizes, so that 416x234 and 854x480 are both 16:9.
 const ASPECT_TOLERANCE: f64 = 0.02;
@@ -21,8 +26,13 @@ pub(super) fn check(multivariant: &Multivariant<'_>, findings: &mut Findings) {
         check_stream(path, stream, findings);
     }
     for variant in &multivariant.variants {
-        if variant.frame_rate().is_none() {
+        if is_audio_alone(variant) {
+            findings.at(&PICTURE_IN_EVERY_VARIANT, path, variant.line, found(variant, "CODECS"));
+        } else if variant.frame_rate().is_none() {
             findings.at(&HAS_FRAME_RATE, path, variant.line, found(variant, "FRAME-RATE"));
+        }
+        if variant.frame_rate().is_some_and(|rate| rate > MOST_FPS) {
+            findings.at(&AT_MOST_60_FPS, path, variant.line, found(variant, "FRAME-RATE"));
         }
         if variant.get("CLOSED-CAPTIONS").is_none() {
             findings.at(&CLOSED_CAPTIONS_SAID, path, variant.line, "no CLOSED-CAPTIONS");
@@ -38,6 +48,7 @@ pub(super) fn check(multivariant: &Multivariant<'_>, findings: &mut Findings) {
     if multivariant.iframes.is_empty() {
         findings.of(&IFRAMES_PRESENT, path, "no EXT-X-I-FRAME-STREAM-INF");
     }
+    check_iframe_codecs(multivariant, findings);
     check_ranges(multivariant, findings);
     check_ladder(multivariant, findings);
     check_start(multivariant, findings);
@@ -54,8 +65,28 @@ fn check_stream(path: &str, stream: &Entry<'_>, findings: &mut Findings) {
     if stream.codecs().next().is_none() {
         lacks(&HAS_CODECS, "CODECS");
     }
-    if stream.resolution().is_none() {
+    if stream.resolution().is_none() && !is_audio_alone(stream) {
         lacks(&HAS_RESOLUTION, "RESOLUTION");
+    }
+}
+
+/// True where CODECS names audio and nothing else.
+fn is_audio_alone(stream: &Entry<'_>) -> bool {
+    stream.codecs().next().is_some() && stream.codecs().all(is_audio)
+}
+
+/// Televisions scrub with the decoder that plays.
+fn check_iframe_codecs(multivariant: &Multivariant<'_>, findings: &mut Findings) {
+    let video = |stream: &Entry<'_>| -> Vec<String> {
+        let codecs = stream.codecs().filter(|codec| !is_audio(codec));
+        codecs.map(|codec| codec.split('.').next().unwrap_or_default().to_owned()).collect()
+    };
+    let played: Vec<String> = multivariant.variants.iter().flat_map(video).collect();
+    let scrubbed: Vec<String> = multivariant.iframes.iter().flat_map(video).collect();
+    let is_known = |codec: &String| codec == "mjpg" || played.contains(codec);
+    if !scrubbed.is_empty() && !played.is_empty() && !scrubbed.iter().any(is_known) {
+        let found = format!("I-frames in {}, video in {}", scrubbed.join(", "), played.join(", "));
+        findings.of(&IFRAMES_IN_CODECS, multivariant.path, found);
     }
 }
 
@@ -74,6 +105,11 @@ fn check_ranges(multivariant: &Multivariant<'_>, findings: &mut Findings) {
     }
     for stream in streams().filter(|stream| stream.get("VIDEO-RANGE").is_none()) {
         findings.at(&RANGE_DECLARED, path, stream.line, "no VIDEO-RANGE beside streams that are not SDR");
+    }
+    let hdr: Vec<f64> =
+        multivariant.variants.iter().filter(|v| !v.is_sdr()).filter_map(Entry::frame_rate).collect();
+    if !hdr.is_empty() && hdr.iter().all(|rate| *rate > SLOW_FPS) {
+        findings.of(&HDR_AT_30_FPS, path, format!("HDR at {} frames a second alone", hdr[0]));
     }
     if !multivariant.variants.iter().any(Entry::is_sdr) {
         findings.of(&SDR_PRESENT, path, "no variant is SDR");

@@ -2,8 +2,12 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod media;
+pub mod ts;
+
 use flodrama_hls::build::*;
 use flodrama_hls::check::MemoryTree;
+use media::{Fragment, Track};
 
 /// A presentation in a few numbers.
 #[derive(Clone)]
@@ -118,32 +122,48 @@ impl Scenario {
         starts.map(|start| segment_ms.min(self.duration_ms - start)).collect()
     }
 
-    fn publish_media(&self, folder: &str, kbps: u64, tree: &mut MemoryTree) -> Rates {
-        let cuts = self.cuts(self.segment_ms);
-        let segments = cuts.iter().enumerate().map(|(index, ms)| Segment {
-            uri: format!("{:05}.m4s", index + 1),
-            duration_s: *ms as f64 / 1000.0,
+    /// Publishes segments whose fragments `fragment` gives, by their first and last millisecond.
+    fn publish_media(
+        &self,
+        folder: &str,
+        kbps: u64,
+        track: &Track,
+        fragment: impl Fn(u64, u64) -> Fragment,
+        tree: &mut MemoryTree,
+    ) -> Rates {
+        let mut start_ms = 0;
+        let mut segments = Vec::new();
+        for (index, ms) in self.cuts(self.segment_ms).into_iter().enumerate() {
+            let uri = format!("{:05}.m4s", index + 1);
             // Some segments are dearer, so that peak and average differ.
-            bytes: kbps * ms / 8 * [100, 115, 90][index % 3] / 100,
-            byte_offset: None,
-        });
+            let bytes = kbps * ms / 8 * [100, 115, 90][index % 3] / 100;
+            let head = fragment(start_ms, start_ms + ms).head(bytes);
+            tree.heads.insert(format!("{folder}/{uri}"), head);
+            segments.push(Segment { uri, duration_s: ms as f64 / 1000.0, bytes, byte_offset: None });
+            start_ms += ms;
+        }
         let playlist = MediaPlaylist {
             kind: MediaKind::Media,
             target_duration_s: Some(6),
             map_uri: Some("init.mp4".into()),
-            segments: segments.collect(),
+            segments,
         };
-        tree.sizes.insert(format!("{folder}/init.mp4"), 800);
+        put_init(folder, track, tree);
         publish(folder, &playlist, tree)
     }
 
     fn publish_video(&self, rung: &Rung, tree: &mut MemoryTree) -> Rates {
-        self.publish_media(&format!("video/{}", rung.folder), rung.kbps, tree)
+        let track = Track::video(rung.codec, rung.width, rung.height);
+        let frame = |ms: u64| ms * 25 / 1000;
+        let fragment = |from, to| Fragment::of_video(rung.codec, frame(from), frame(to));
+        self.publish_media(&format!("video/{}", rung.folder), rung.kbps, &track, fragment, tree)
     }
 
     fn publish_audio(&self, audio: &Audio, tree: &mut MemoryTree) -> (AudioMedia, Rates) {
         let folder = format!("audio/{}-{}", audio.language, audio.channels);
-        let rates = self.publish_media(&folder, audio.kbps, tree);
+        let end = self.duration_ms * 48;
+        let fragment = |from, to| Fragment::of_audio(from * 48, to * 48, end);
+        let rates = self.publish_media(&folder, audio.kbps, &Track::audio(audio.codec), fragment, tree);
         let default = audio.language == self.audio[0].language;
         let media = AudioMedia {
             group: audio.group.into(),
@@ -204,11 +224,15 @@ impl Scenario {
         rungs.dedup_by_key(|rung| rung.range);
         let publish_one = |rung: &&Rung| {
             let folder = format!("trick/{}", rung.folder);
-            let mut offset = 0;
+            let mut file = Vec::new();
             let segments = self.cuts(1000).into_iter().enumerate().map(|(index, ms)| {
                 let bytes = 2_000 + 100 * (index as u64 % 3);
+                let offset = file.len() as u64;
+                let mut fragment = Fragment::of_video(rung.codec, 25 * index as u64, 25 * index as u64 + 1);
+                fragment.samples = vec![(ms as u32 * media::VIDEO_SCALE / 1000, true)];
+                file.extend(fragment.head(bytes));
+                file.resize((offset + bytes) as usize, 0);
                 let byte_offset = Some(offset);
-                offset += bytes;
                 Segment { uri: "00001.m4s".into(), duration_s: ms as f64 / 1000.0, bytes, byte_offset }
             });
             let playlist = MediaPlaylist {
@@ -217,7 +241,8 @@ impl Scenario {
                 map_uri: Some("init.mp4".into()),
                 segments: segments.collect(),
             };
-            tree.sizes.insert(format!("{folder}/init.mp4"), 700);
+            tree.heads.insert(format!("{folder}/00001.m4s"), file);
+            put_init(&folder, &Track::video(rung.codec, rung.width, rung.height), tree);
             IFrameVariant {
                 uri: format!("{folder}/index.m3u8"),
                 rates: publish(&folder, &playlist, tree),
@@ -238,6 +263,7 @@ impl Scenario {
         let images = ImagesPlaylist { layout, duration_ms: self.duration_ms, sheets };
         for sheet in &images.sheets {
             tree.sizes.insert(format!("thumbs/{}", sheet.uri), sheet.bytes);
+            tree.heads.insert(format!("thumbs/{}", sheet.uri), media::jpeg(480, 180));
         }
         put(tree, "thumbs/images.m3u8", images.render().expect("an images playlist"));
         put(tree, "thumbs/storyboard.vtt", images.storyboard_vtt().expect("a storyboard"));
@@ -248,6 +274,13 @@ impl Scenario {
             height: 90,
         }
     }
+}
+
+/// Writes an initialisation section.
+pub fn put_init(folder: &str, track: &Track, tree: &mut MemoryTree) {
+    let init = media::init(std::slice::from_ref(track));
+    tree.sizes.insert(format!("{folder}/init.mp4"), init.len() as u64);
+    tree.heads.insert(format!("{folder}/init.mp4"), init);
 }
 
 /// Writes a playlist and what it names, as large as it says.
