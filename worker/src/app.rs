@@ -17,9 +17,9 @@ use crate::config::Config;
 use crate::error::{JobError, Result};
 use crate::failure::{Action, action};
 use crate::family::{self, Choice};
-use crate::intake::{Held, Queue, event};
+use crate::intake::{Held, Queue, episode, event};
 use crate::job::status::{Status, enter};
-use crate::job::{Job, Ledger, preview};
+use crate::job::{Job, Ledger, preview, sidecars};
 use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
 
@@ -160,7 +160,22 @@ impl App {
     }
 
     /// Works on one upload; says when to try again, if at all. The only place where a job's end is logged.
-    async fn one(&self, source: &SourceRef, cancel: &CancellationToken) -> Option<Duration> {
+    async fn one(&self, announced: &SourceRef, cancel: &CancellationToken) -> Option<Duration> {
+        let source = match self.episode(announced).await {
+            Ok(Some(source)) => source,
+            Ok(None) => {
+                tracing::info!(key = announced.key, "a subtitle file whose episode is not there yet");
+                return None;
+            }
+            Err(e) => {
+                tracing::error!(key = announced.key, code = %e.kind, detail = e.detail, "{}", e.message);
+                return Some(match action(e.kind) {
+                    Action::Retry(delay) => delay,
+                    Action::Drop | Action::Fail => BAD_MESSAGE,
+                });
+            }
+        };
+        let source = &source;
         let Ok(asset) = AssetId::from_upload_key(&source.key) else {
             tracing::warn!(key = source.key, "no episode: the key names none");
             return None;
@@ -214,6 +229,23 @@ impl App {
                 }
             },
         }
+    }
+
+    /// The episode that an upload is about, with the subtitle files beside it.
+    async fn episode(&self, announced: &SourceRef) -> Result<Option<SourceRef>> {
+        // Of another bucket nothing is asked: [`App::work`] says what is wrong.
+        if announced.bucket != self.store.bucket() {
+            return Ok(Some(announced.clone()));
+        }
+        let Some(source) = episode::of(&self.store, announced).await? else { return Ok(None) };
+        if source.sequencer.is_some() {
+            return Ok(Some(source));
+        }
+        // The very upload may be live: its place in the order of uploads is known then.
+        let Ok(asset) = AssetId::from_upload_key(&source.key) else { return Ok(Some(source)) };
+        let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset)).await?;
+        let live = pointer.map(|(pointer, _)| pointer.source).filter(|live| live.same_content(&source));
+        Ok(Some(SourceRef { sequencer: live.and_then(|live| live.sequencer), ..source }))
     }
 
     /// The encoder family: tried at the start, and again after it failed or was busy.
@@ -343,6 +375,7 @@ impl App {
         };
         let job = Job {
             input,
+            sidecars: sidecars::fetch(&self.store, source, scratch).await?,
             tree: scratch.join("tree"),
             ledger: Ledger::Bucket(self.store.clone(), asset.clone(), version.clone()),
             preset: self.preset.clone(),

@@ -39,6 +39,7 @@ mod scanning;
 mod source;
 mod sps;
 mod stills;
+mod subtitles;
 mod sys;
 pub mod task;
 mod track;
@@ -47,5 +48,6 @@ mod verify;
 
 pub use error::MediaError;
 pub use source::{
-    AudioTrack, CodedVideo, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, CodedVideo, Colour, Keyframe, Ratio, Scanning, SidecarText, SidecarTrack,
+    SourceInfo, SubtitleTrack, VideoTrack,
 };

@@ -1,7 +1,7 @@
 //! Every `unsafe` of the project: what ffmpeg-next has no safe call for.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_next as ffmpeg;
@@ -390,4 +390,33 @@ pub fn is_interlaced(stream: &ffmpeg::format::stream::Stream) -> bool {
     // SAFETY: a plain field read of a live stream's parameters.
     let order = unsafe { (*(*stream.as_ptr()).codecpar).field_order };
     order != AV_FIELD_PROGRESSIVE && order != AV_FIELD_UNKNOWN
+}
+
+/// Lets the demuxer skip all tracks but one, as far as the container allows.
+pub fn read_only(input: &mut ffmpeg::format::context::Input, stream: usize) {
+    // SAFETY: a live context, which keeps `nb_streams` pointers in `streams`; plain field writes.
+    unsafe {
+        let context = input.as_mut_ptr();
+        for i in (0..(*context).nb_streams as usize).filter(|i| *i != stream) {
+            (**(*context).streams.add(i)).discard = ffi::AVDiscard::AVDISCARD_ALL;
+        }
+    }
+}
+
+/// The lines that a decoder of subtitles gave, and frees what holds them: ffmpeg-next never does.
+pub fn take_lines(mut subtitle: ffmpeg::Subtitle) -> Vec<String> {
+    // SAFETY: libav filled the subtitle: `num_rects` pointers in `rects`, each with a null or NUL-terminated text. We
+    // copy before we free, and nobody sees the subtitle afterwards.
+    unsafe {
+        let raw = subtitle.as_mut_ptr();
+        let mut lines = Vec::new();
+        for i in 0..(*raw).num_rects as usize {
+            let ass = (**(*raw).rects.add(i)).ass;
+            if !ass.is_null() {
+                lines.push(CStr::from_ptr(ass).to_string_lossy().into_owned());
+            }
+        }
+        ffi::avsubtitle_free(raw);
+        lines
+    }
 }

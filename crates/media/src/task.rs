@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Keyframe, MediaError, Ratio, SourceInfo};
+pub use crate::subtitles::task::{SubtitlesTask, SubtitlesWritten};
+use crate::{Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
 
 /// One piece of work for one child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub enum Task {
     Chunk(ChunkTask),
     /// Encode one audio track from start to end. Answers [`Output::Written`].
     Audio(AudioTask),
+    /// Say what a subtitle file holds. Its source is that file. Answers [`Output::Sidecar`].
+    Sidecar,
+    /// Make WebVTT of a subtitle track or file. Answers [`Output::Subtitles`].
+    Subtitles(SubtitlesTask),
     /// Make sprites and posters. Answers [`Output::Stills`].
     Stills(StillsTask),
     /// Demux finished renditions again. Needs no source. Answers [`Output::Verified`].
@@ -342,6 +347,10 @@ pub enum Output {
     Sampled(Sampled),
     /// Of [`Task::Chunk`] and [`Task::Audio`]; the segments came as events.
     Written(Written),
+    /// Of [`Task::Sidecar`].
+    Sidecar(SidecarText),
+    /// Of [`Task::Subtitles`].
+    Subtitles(SubtitlesWritten),
     /// Of [`Task::Stills`].
     Stills(StillsWritten),
     /// Of [`Task::Verify`], in its order.

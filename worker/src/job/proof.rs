@@ -1,5 +1,6 @@
 //! Proof before publish: what was written is read again, and nothing that fails is published.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use flodrama_asset::ErrorKind;
@@ -82,7 +83,8 @@ pub async fn prove(
         proof.samples += verified.samples;
     }
 
-    let rules = check::check("main.m3u8", &memory_tree(renditions, package))
+    let texts = texts(renditions, tree, &mut faults).await;
+    let rules = check::check("main.m3u8", &memory_tree(renditions, package, texts))
         .map_err(|e| JobError::internal("check", e))?;
     faults.extend(rules.musts().map(|f| format!("{}: {} ({})", f.place, f.found, f.rule.id)));
     proof.shoulds = rules.shoulds().map(|f| format!("{}: {} ({})", f.place, f.found, f.rule.id)).collect();
@@ -110,9 +112,37 @@ async fn demux(renditions: &Renditions, tree: &Path, children: &Children) -> Res
     }
 }
 
+/// Reads every subtitle file again, whole: each has the cues that its task counted.
+async fn texts(renditions: &Renditions, tree: &Path, faults: &mut Vec<String>) -> BTreeMap<String, Vec<u8>> {
+    let mut texts = BTreeMap::new();
+    for written in renditions.subtitles.values() {
+        let Some((path, bytes)) = &written.file else { continue };
+        match tokio::fs::read_to_string(tree.join(path)).await {
+            Ok(text) => {
+                let cues = text.lines().filter(|line| line.contains("-->")).count();
+                if cues != written.cues as usize || text.len() as u64 != *bytes {
+                    let wanted = written.cues;
+                    faults.push(format!(
+                        "{path} has {cues} cues in {} bytes, not {wanted} in {bytes}",
+                        text.len()
+                    ));
+                }
+                texts.insert(path.clone(), text.into_bytes());
+            }
+            Err(e) => faults.push(format!("{path}: {e}")),
+        }
+    }
+    texts
+}
+
 /// What the rules look at: texts whole, media by size.
-fn memory_tree(renditions: &Renditions, package: &Package) -> MemoryTree {
+fn memory_tree(
+    renditions: &Renditions,
+    package: &Package,
+    subtitles: BTreeMap<String, Vec<u8>>,
+) -> MemoryTree {
     let mut tree = MemoryTree::default();
+    tree.texts.extend(subtitles);
     for (path, text) in &package.files {
         tree.texts.insert(path.clone(), text.clone().into_bytes());
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use flodrama_media::task::{COPY, Role};
 
-use super::Plan;
+use super::{Plan, TextSource};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,6 +59,16 @@ impl fmt::Display for Plan {
                 a.group, a.channels, a.bit_rate, a.stream
             )?;
         }
+        for s in &self.subtitles {
+            let from = match &s.from {
+                TextSource::Stream(stream) => format!("stream {stream}"),
+                TextSource::Sidecar(name) => format!("file {name}"),
+            };
+            writeln!(f, "  subs/{}  WebVTT '{}', {from}", s.folder, s.name)?;
+        }
+        for c in &self.chapters {
+            writeln!(f, "  chapter      {:.3} s to {:.3} s, '{}'", ms(c.start_ms), ms(c.end_ms), c.title)?;
+        }
         let stills = &self.stills;
         writeln!(
             f,
@@ -74,4 +84,8 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+fn ms(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod cadence;
+mod chapters;
 mod explain;
 pub mod family;
 #[cfg(test)]
@@ -13,10 +14,12 @@ mod passthrough;
 mod picture;
 pub mod preset;
 mod shown;
+mod subtitles;
 pub mod tasks;
 mod timing;
 pub mod title;
 
+use flodrama_asset::document::Chapter;
 use flodrama_media::task::{COPY, Cadence, CopyTask, DeviceKind, RungTask, SegmentSpan, TrickTask};
 use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo, VideoTrack};
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,7 @@ use family::Rates;
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
 use shown::Shown;
+pub use subtitles::{SubtitlePlan, TextSource};
 use timing::Timing;
 pub use title::Complexity;
 
@@ -70,6 +74,12 @@ pub struct Plan {
     pub chunks: Vec<Chunk>,
     /// Audio renditions.
     pub audio: Vec<AudioPlan>,
+    /// Subtitle renditions.
+    #[serde(default)]
+    pub subtitles: Vec<SubtitlePlan>,
+    /// Chapters.
+    #[serde(default)]
+    pub chapters: Vec<Chapter>,
     /// Sprites and posters.
     pub stills: StillsPlan,
     /// Every choice and its reason: what, why.
@@ -222,17 +232,12 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
     reasons.push(("analysis".into(), analysis));
     let trick = trick(preset, family, encoded, second, &colour);
     let largest = (encoded[0].width, encoded[0].height);
-    for track in &source.subtitles {
-        let language = language::parse(track.language.as_deref()).bcp47;
-        let why = format!(
-            "stream {} ({}, {language}) is not carried over by this version",
-            track.stream, track.codec
-        );
-        reasons.push(("subtitles".into(), why));
-    }
     let origin_s = origin_pts as f64 * cadence.time_base.as_f64();
     let duration = Ratio::new(frames as i64 * rate.den, rate.num);
     let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
+    let subtitles = subtitles::subtitles(source, &mut reasons);
+    let duration_ms = (duration.as_f64() * 1000.0).round() as u64;
+    let chapters = chapters::chapters(source, origin_s, duration_ms, &mut reasons);
     Plan {
         preset: preset.name.clone(),
         family: family.name.clone(),
@@ -253,6 +258,8 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         trick,
         segments,
         audio,
+        subtitles,
+        chapters,
         reasons,
     }
 }
@@ -483,7 +490,8 @@ mod tests {
     fn whatever_is_left_out_is_said() {
         let mut s = source(100);
         s.audio.clear();
-        s.subtitles.push(flodrama_media::SubtitleTrack { stream: 5, codec: "subrip".into(), language: None });
+        let pictures = flodrama_media::SubtitleTrack { codec: "dvd_subtitle".into(), ..Default::default() };
+        s.subtitles.push(pictures);
         let plan = planned(&s);
         assert_eq!(why(&plan, "subtitles").len(), 1);
         assert_eq!(why(&plan, "audio"), ["the source has none"]);

@@ -4,17 +4,19 @@ use std::path::{Path, PathBuf};
 
 use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
+use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, SubtitlesTask, Task};
 
-use super::Plan;
+use super::{Plan, SubtitlePlan, TextSource};
 
 /// A task with the name under which its result is committed.
 #[derive(Clone, Debug)]
 pub struct NamedTask {
-    /// `chunk-0001`, `audio-en-2`, `stills`.
+    /// `chunk-0001`, `audio-en-2`, `subs-en`, `stills`.
     pub name: String,
-    /// Output frames that it makes; 0 for sound and stills.
+    /// Output frames that it makes; 0 for sound, subtitles and stills.
     pub frames: u64,
+    /// The subtitle file that it reads, by name; none where it reads the source.
+    pub sidecar: Option<String>,
     /// The task.
     pub task: Task,
 }
@@ -23,12 +25,17 @@ impl NamedTask {
     /// True where the task needs so little that it runs beside those that fill the cores. A whole track of sound takes
     /// as long as a few chunks; behind them it would keep a preview waiting, before them it would hold it up.
     pub fn is_beside(&self) -> bool {
-        matches!(self.task, Task::Audio(_))
+        matches!(self.task, Task::Audio(_) | Task::Subtitles(_))
     }
 
     /// True where the task reads what the chunks wrote.
     pub fn needs_all_chunks(&self) -> bool {
         matches!(self.task, Task::Stills(_))
+    }
+
+    /// True where the episode is published without the result, if there is none: the source is to blame, or its decoder.
+    pub fn is_dispensable(&self) -> bool {
+        matches!(self.task, Task::Subtitles(_))
     }
 
     /// Lets a chunk encode its rungs on so many threads. Changes no bit of what it writes.
@@ -56,7 +63,7 @@ impl NamedTask {
 
 impl Plan {
     /// Every task of the plan, writing below `tree`, in the order in which they begin. Sound comes first: it runs beside
-    /// the chunks (see [`NamedTask::is_beside`]), so that a preview has it. Chunks follow in order of time, so that a
+    /// the chunks (see [`NamedTask::is_beside`]), so that a preview has it; subtitles next, beside them too. Chunks follow in order of time, so that a
     /// preview grows from its start. Stills come last: they are cut from the I-frame rendition, which spares decoding the
     /// source once more.
     pub fn tasks(&self, source: &SourceInfo, tree: &Path, limits: &Limits) -> Vec<NamedTask> {
@@ -66,6 +73,7 @@ impl Plan {
             NamedTask {
                 name: format!("audio-{}", a.group),
                 frames: 0,
+                sidecar: None,
                 task: Task::Audio(AudioTask {
                     out: tree.to_owned(),
                     limits: *limits,
@@ -81,9 +89,11 @@ impl Plan {
                 }),
             }
         });
+        let subtitles = self.subtitles.iter().map(|s| self.subtitles_task(s, tree, limits));
         let stills = NamedTask {
             name: "stills".to_owned(),
             frames: 0,
+            sidecar: None,
             task: Task::Stills(StillsTask {
                 out: tree.to_owned(),
                 limits: *limits,
@@ -107,6 +117,7 @@ impl Plan {
             NamedTask {
                 name: format!("chunk-{i:04}"),
                 frames: segments.iter().map(|s| s.frames()).sum(),
+                sidecar: None,
                 task: Task::Chunk(ChunkTask {
                     out: tree.to_owned(),
                     index: i as u32,
@@ -126,7 +137,28 @@ impl Plan {
                 }),
             }
         });
-        audio.chain(chunks).chain([stills]).collect()
+        audio.chain(subtitles).chain(chunks).chain([stills]).collect()
+    }
+
+    fn subtitles_task(&self, subtitles: &SubtitlePlan, tree: &Path, limits: &Limits) -> NamedTask {
+        // A file's clock is the presentation's: its author saw the episode begin at 0.
+        let (stream, sidecar, origin_s) = match &subtitles.from {
+            TextSource::Stream(stream) => (Some(*stream), None, self.origin_s()),
+            TextSource::Sidecar(name) => (None, Some(name.clone()), 0.0),
+        };
+        NamedTask {
+            name: subtitles.task_name(),
+            frames: 0,
+            sidecar,
+            task: Task::Subtitles(SubtitlesTask {
+                out: tree.to_owned(),
+                limits: *limits,
+                stream,
+                path: PublishedFile::SubtitleSegment(subtitles.folder.clone(), 1).to_string(),
+                origin_s,
+                duration_ms: (self.duration_s() * 1000.0).round() as u64,
+            }),
+        }
     }
 
     /// The I-frame rendition: its initialisation section, then its segments.
@@ -145,6 +177,11 @@ impl Plan {
     pub fn segment_s(&self) -> u32 {
         let longest = self.segments.iter().map(|s| s.frames()).max().unwrap_or(0);
         (longest.max(self.segment_frames) as f64 / self.cadence.rate.as_f64()).round() as u32
+    }
+
+    /// Start of the presentation in seconds of the source's clock.
+    fn origin_s(&self) -> f64 {
+        self.cadence.origin_pts as f64 * self.cadence.time_base.as_f64()
     }
 
     /// Duration of the presentation in seconds.
