@@ -10,6 +10,7 @@ mod lead;
 mod passthrough;
 mod real;
 mod stills;
+mod subtitles;
 mod title;
 mod tree;
 mod unfinished;
