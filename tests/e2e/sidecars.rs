@@ -78,6 +78,15 @@ async fn subtitle_files_are_published_with_their_episode_and_anew_when_they_chan
     let second = moved_from(&first).await;
     let both = [("en".to_owned(), "Good evening.".to_owned()), ("fr".to_owned(), "Sortie".to_owned())];
     assert_eq!(read(&stack, "pilot").await, both);
+    // Nothing was encoded for it: the records say how long the first version took, to the hundredth of a second.
+    for task in ["chunk-0000", "audio-en-2", "stills"] {
+        let record = async |version: &Value| {
+            let version = version.as_str().expect("a version");
+            let key = format!("jobs/pilot/{version}/commits/{task}.json");
+            String::from_utf8(aws::object(&s3, &bucket, &key).await.expect("a record")).expect("text")
+        };
+        assert_eq!(record(&first).await, record(&second).await, "{task}");
+    }
     let names: Vec<Value> = pointer().await["source"]["sidecars"].as_array().expect("files").clone();
     assert_eq!(names.len(), 2, "the pointer names them");
 

@@ -19,7 +19,7 @@ use crate::failure::{Action, action};
 use crate::family::{self, Choice};
 use crate::intake::{Held, Queue, episode, event};
 use crate::job::status::{Status, enter};
-use crate::job::{Job, Ledger, preview, sidecars};
+use crate::job::{Job, Ledger, preview, reuse, sidecars};
 use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
 
@@ -161,7 +161,7 @@ impl App {
 
     /// Works on one upload; says when to try again, if at all. The only place where a job's end is logged.
     async fn one(&self, announced: &SourceRef, cancel: &CancellationToken) -> Option<Duration> {
-        let source = match self.episode(announced).await {
+        let source = match episode::of(&self.store, announced).await.map_err(JobError::from) {
             Ok(Some(source)) => source,
             Ok(None) => {
                 tracing::info!(key = announced.key, "a subtitle file whose episode is not there yet");
@@ -229,23 +229,6 @@ impl App {
                 }
             },
         }
-    }
-
-    /// The episode that an upload is about, with the subtitle files beside it.
-    async fn episode(&self, announced: &SourceRef) -> Result<Option<SourceRef>> {
-        // Of another bucket nothing is asked: [`App::work`] says what is wrong.
-        if announced.bucket != self.store.bucket() {
-            return Ok(Some(announced.clone()));
-        }
-        let Some(source) = episode::of(&self.store, announced).await? else { return Ok(None) };
-        if source.sequencer.is_some() {
-            return Ok(Some(source));
-        }
-        // The very upload may be live: its place in the order of uploads is known then.
-        let Ok(asset) = AssetId::from_upload_key(&source.key) else { return Ok(Some(source)) };
-        let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset)).await?;
-        let live = pointer.map(|(pointer, _)| pointer.source).filter(|live| live.same_content(&source));
-        Ok(Some(SourceRef { sequencer: live.and_then(|live| live.sequencer), ..source }))
     }
 
     /// The encoder family: tried at the start, and again after it failed or was busy.
@@ -387,6 +370,13 @@ impl App {
             upload: Some(source.clone()),
             fallback_title: crate::title::from_key(&source.key),
         };
+        let version_of = |source: &SourceRef| self.version(source, &choice.family);
+        match reuse::take_over(&self.store, asset, version, source, version_of).await {
+            Ok(0) => {}
+            Ok(tasks) => tracing::info!(%asset, %version, tasks, "taken over from the live version"),
+            // It would only have been quicker.
+            Err(e) => tracing::warn!(%asset, %version, detail = e.detail, "nothing can be taken over"),
+        }
         let proven = job.run(status, cancel).await?;
         enter(status, "publish", 97.0);
         let now = OffsetDateTime::now_utc();

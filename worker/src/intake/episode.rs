@@ -1,7 +1,8 @@
 //! Which episode an upload is about, and what lies beside it. A subtitle file makes its episode be looked at again.
 
+use flodrama_asset::document::Pointer;
 use flodrama_asset::{
-    ObjectKey, SidecarRef, SourceRef, is_sidecar, shortest_stem, sidecar_of, strip_extension,
+    AssetId, ObjectKey, SidecarRef, SourceRef, is_sidecar, shortest_stem, sidecar_of, strip_extension,
 };
 use flodrama_store::{Store, StoreError, Summary, catalogue};
 
@@ -11,6 +12,10 @@ use flodrama_store::{Store, StoreError, Summary, catalogue};
 /// # Errors
 /// The bucket's.
 pub async fn of(store: &Store, announced: &SourceRef) -> Result<Option<SourceRef>, StoreError> {
+    // Of another bucket nothing is asked: the job says what is wrong.
+    if announced.bucket != store.bucket() {
+        return Ok(Some(announced.clone()));
+    }
     let Some(stem) = shortest_stem(&announced.key) else {
         let stem = strip_extension(&announced.key).to_owned();
         let listed = store.list(&stem).await?;
@@ -20,16 +25,24 @@ pub async fn of(store: &Store, announced: &SourceRef) -> Result<Option<SourceRef
     let Some(episode) = newest_episode(&announced.key, &listed) else { return Ok(None) };
     // Its identity must be what its own event says, or one upload would have two versions.
     let Some(head) = store.head(&ObjectKey::Upload(episode.key.clone())).await? else { return Ok(None) };
-    let source = SourceRef {
+    let mut source = SourceRef {
         bucket: announced.bucket.clone(),
         key: episode.key.clone(),
         etag: head.etag,
         version_id: head.version_id,
-        // Unknown here: an order that cannot be told is not guessed.
         sequencer: None,
         sidecars: Vec::new(),
     };
+    source.sequencer = place_in_order(store, &source).await?;
     with_sidecars(store, source, &listed).await.map(Some)
+}
+
+/// Where the very upload is live, its place in the order of uploads is known; else it is not guessed.
+async fn place_in_order(store: &Store, source: &SourceRef) -> Result<Option<String>, StoreError> {
+    let Ok(asset) = AssetId::from_upload_key(&source.key) else { return Ok(None) };
+    let pointer = store.get_json::<Pointer>(&ObjectKey::Pointer(asset)).await?;
+    let live = pointer.map(|(pointer, _)| pointer.source).filter(|live| live.same_content(source));
+    Ok(live.and_then(|live| live.sequencer))
 }
 
 /// Of the episodes that a subtitle file can belong to, the one that was written last.

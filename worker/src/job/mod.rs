@@ -7,6 +7,7 @@ mod package;
 pub mod preview;
 mod proof;
 mod report;
+pub mod reuse;
 mod sessions;
 pub mod sidecars;
 pub mod status;
