@@ -403,6 +403,19 @@ pub fn read_only(input: &mut ffmpeg::format::context::Input, stream: usize) {
     }
 }
 
+/// The header of the script that an opened decoder of subtitles gives lines of: its styles are in there.
+pub fn subtitle_header(context: &ffmpeg::codec::Context) -> String {
+    // SAFETY: libav keeps `subtitle_header` valid for `subtitle_header_size` bytes as long as the context lives; we copy.
+    unsafe {
+        let raw = context.as_ptr();
+        if (*raw).subtitle_header.is_null() || (*raw).subtitle_header_size <= 0 {
+            return String::new();
+        }
+        let size = (*raw).subtitle_header_size as usize;
+        String::from_utf8_lossy(std::slice::from_raw_parts((*raw).subtitle_header, size)).into_owned()
+    }
+}
+
 /// The lines that a decoder of subtitles gave, and frees what holds them: ffmpeg-next never does.
 pub fn take_lines(mut subtitle: ffmpeg::Subtitle) -> Vec<String> {
     // SAFETY: libav filled the subtitle: `num_rects` pointers in `rects`, each with a null or NUL-terminated text. We

@@ -264,6 +264,60 @@ fn cues_stay_with_their_pictures_where_these_begin_late() {
 }
 
 #[test]
+fn of_a_script_with_styles_and_lettering_the_words_are_kept() {
+    let folder = tempfile::tempdir().expect("folder");
+    let picture = Clip { name: "picture.mp4", frames: 150, ..Clip::default() }.make(folder.path());
+    let script = folder.path().join("lines.ass");
+    let lines = [
+        r"0:00:01.00,0:00:02.00,Off,{\blur2}Far {\i0}near{\i} far\Nand {\b1}loud{\b0}",
+        r"0:00:02.00,0:00:03.00,On,{\p1\blur999999}m 0 0 l 9999999 9999999 m 0 0{\p0}",
+        r"0:00:02.00,0:00:03.00,On,{\an8\pos(10,10)}SHOP <open> & {a note}cheap",
+        r"0:00:02.00,0:00:03.00,On,{\an8\pos(12,12)}SHOP <open> & {a shadow}cheap",
+        r"0:00:04.00,9:99:99.99,On,To the end --> of it",
+    ];
+    let events: String = lines
+        .iter()
+        .map(|line| {
+            let fields: Vec<&str> = line.splitn(4, ',').collect();
+            format!("Dialogue: 0,{},{},{},,0,0,0,,{}\n", fields[0], fields[1], fields[2], fields[3])
+        })
+        .collect();
+    let text = format!(
+        "[Script Info]\nScriptType: v4.00+\nPlayResX: 2147483647\n\n[V4+ Styles]\n\
+         Format: Name, Fontname, Fontsize, Bold, Italic\nStyle: On,Arial,999999999,-1,0\nStyle: Off,Arial,20,0,-1\n\n\
+         [Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n{events}"
+    );
+    std::fs::write(&script, text).expect("a script");
+    let source = folder.path().join("clip.mkv");
+    let [input, script, path] = [&picture, &script, &source].map(|path| path.to_str().expect("a plain path"));
+    ffmpeg::ffmpeg(&[
+        "-i",
+        input,
+        "-i",
+        script,
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-c",
+        "copy",
+        "-output_ts_offset",
+        "1",
+        path,
+    ]);
+    let tree = transcode(&source, &folder.path().join("out"), &[]);
+    keeps_the_rules(&tree);
+    let (_, text, _) = &subtitles(&tree)[0];
+    let (_, cues) = text.split_once("\n\n").expect("a header");
+    assert_eq!(
+        cues,
+        "00:00:01.000 --> 00:00:02.000\n<i>Far</i> near <i>far\nand <b>loud</b></i>\n\n\
+         00:00:02.000 --> 00:00:03.000 line:0\nSHOP &lt;open&gt; &amp; cheap\n\n\
+         00:00:04.000 --> 00:00:06.000\nTo the end --&gt; of it\n"
+    );
+}
+
+#[test]
 fn files_beside_the_input_are_taken_along_by_their_names() {
     let folder = tempfile::tempdir().expect("folder");
     let source = Clip { name: "demo.mp4", frames: 100, ..Clip::default() }.make(folder.path());

@@ -17,8 +17,8 @@ pub async fn of(store: &Store, announced: &SourceRef) -> Result<Option<SourceRef
         return Ok(Some(announced.clone()));
     }
     let Some(stem) = shortest_stem(&announced.key) else {
-        let stem = strip_extension(&announced.key).to_owned();
-        let listed = store.list(&stem).await?;
+        let stem = strip_extension(&announced.key);
+        let listed = store.list(&format!("{stem}.")).await?;
         return with_sidecars(store, announced.clone(), &listed).await.map(Some);
     };
     let listed = store.list(stem).await?;

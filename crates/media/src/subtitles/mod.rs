@@ -5,6 +5,7 @@
 
 mod encoding;
 mod payload;
+mod styles;
 pub mod task;
 mod webvtt;
 
@@ -17,6 +18,7 @@ use ffmpeg_next::codec::packet::side_data::Type as SideData;
 use ffmpeg_next::media;
 use flodrama_asset::ErrorKind;
 
+use self::styles::Styles;
 use self::webvtt::Cue;
 use crate::child::Reporter;
 use crate::error::{MediaError, Result, Step};
@@ -109,6 +111,7 @@ fn read(input: &mut ffmpeg::format::context::Input, stream: usize, report: &Repo
         input.stream(stream).ok_or_else(|| MediaError::internal("open subtitles", "no such stream"))?;
     let (time_base, id) = (track.time_base(), track.parameters().id());
     let mut decoder = decoder(&track)?;
+    let styles = Styles::read(&crate::sys::subtitle_header(&decoder));
     let base = f64::from(time_base);
     let mut lines = Lines { said: Vec::new(), lost: 0 };
     for done in 0.. {
@@ -136,7 +139,7 @@ fn read(input: &mut ffmpeg::format::context::Input, stream: usize, report: &Repo
             continue;
         };
         for event in events {
-            let payload = payload::of_event(&event);
+            let payload = payload::of_event(&event, &styles);
             if payload.text.chars().count() > MAX_CUE_CHARS {
                 lines.lost += 1;
             } else if !payload.text.is_empty() {

@@ -4,6 +4,8 @@
 //! What is kept: the words, line breaks, italics, bold, underlining, and whether it stands at the top. Fonts, colours,
 //! positions, karaoke and drawings have no place in subtitles that players style themselves.
 
+use super::styles::Styles;
+
 /// References that subtitle files borrow from HTML.
 const REFERENCES: [(&str, char); 7] = [
     ("&amp;", '&'),
@@ -24,13 +26,15 @@ pub struct Payload {
     pub settings: &'static str,
 }
 
-/// Reads one event: nine fields with a comma between, the last of which is the text.
-pub fn of_event(event: &str) -> Payload {
-    of_text(event.splitn(9, ',').nth(8).unwrap_or_default())
+/// Reads one event: nine fields with a comma between, of which the third is a style and the last the text.
+pub fn of_event(event: &str, styles: &Styles) -> Payload {
+    let mut fields = event.splitn(9, ',').skip(2);
+    let style = fields.next().unwrap_or_default();
+    of_text(fields.nth(5).unwrap_or_default(), style, styles)
 }
 
-fn of_text(mut rest: &str) -> Payload {
-    let mut out = Writer::default();
+fn of_text(mut rest: &str, style: &str, styles: &Styles) -> Payload {
+    let mut out = Writer::new(style, styles);
     while let Some(c) = rest.chars().next() {
         if let Some((block, after)) = rest.strip_prefix('{').and_then(|block| block.split_once('}')) {
             // A block without a backslash is a comment.
@@ -67,9 +71,13 @@ fn reference(text: &str) -> (char, usize) {
 }
 
 /// Writes text so that tags are nested, and neither blank lines nor space at the ends of lines are left.
-#[derive(Default)]
-struct Writer {
+struct Writer<'a> {
     out: String,
+    styles: &'a Styles,
+    /// The line's style.
+    style: &'a str,
+    /// What the style that holds now says.
+    plain: [bool; 3],
     /// Bold, italic, underlined: what is wanted for the next character.
     wanted: [bool; 3],
     /// What is open, outermost first, as indices into `TAGS`.
@@ -85,20 +93,41 @@ struct Writer {
 
 const TAGS: [char; 3] = ['b', 'i', 'u'];
 
-impl Writer {
+impl<'a> Writer<'a> {
+    fn new(style: &'a str, styles: &'a Styles) -> Writer<'a> {
+        let plain = [false, styles.is_italic(style), false];
+        Writer {
+            out: String::new(),
+            styles,
+            style,
+            plain,
+            wanted: plain,
+            open: Vec::new(),
+            breaks: false,
+            space: String::new(),
+            drawing: false,
+            top: false,
+            middle: false,
+        }
+    }
+
     /// An override tag, without its backslash.
     fn apply(&mut self, tag: &str) {
         let split = tag.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(tag.len());
         let (name, value) = tag.split_at(split);
         let number: Option<i64> = value.parse().ok();
         match name {
-            // Without a value: as the style says, which is plain as far as we know. A weight of 400 is regular.
-            "b" => self.wanted[0] = number.is_some_and(|n| n == 1 || n > 400),
-            "i" => self.wanted[1] = number.is_some_and(|n| n != 0),
-            "u" => self.wanted[2] = number.is_some_and(|n| n != 0),
+            // Without a value: as the style says. A weight of 400 is regular.
+            "b" => self.wanted[0] = number.map_or(self.plain[0], |n| n == 1 || n > 400),
+            "i" => self.wanted[1] = number.map_or(self.plain[1], |n| n != 0),
+            "u" => self.wanted[2] = number.map_or(self.plain[2], |n| n != 0),
             "p" => self.drawing = number.is_some_and(|n| n > 0),
             "an" => (self.middle, self.top) = (matches!(number, Some(4..=6)), matches!(number, Some(7..=9))),
-            _ if name.starts_with('r') => self.wanted = [false; 3],
+            _ if name.starts_with('r') => {
+                let style = if tag.len() > 1 { &tag[1..] } else { self.style };
+                self.plain = [false, self.styles.is_italic(style), false];
+                self.wanted = self.plain;
+            }
             _ => {}
         }
     }
@@ -171,14 +200,28 @@ impl Writer {
 mod tests {
     use super::*;
 
+    fn of_text(ass: &str) -> Payload {
+        super::of_text(ass, "Default", &Styles::default())
+    }
+
     fn text(ass: &str) -> String {
         of_text(ass).text
     }
 
     #[test]
     fn an_event_has_eight_fields_before_its_text() {
-        assert_eq!(of_event("0,0,Default,,0,0,0,,Well, then.").text, "Well, then.");
-        assert_eq!(of_event("0,0,Default"), Payload::default());
+        let styles = Styles::default();
+        assert_eq!(of_event("0,0,Default,,0,0,0,,Well, then.", &styles).text, "Well, then.");
+        assert_eq!(of_event("0,0,Default", &styles), Payload::default());
+    }
+
+    #[test]
+    fn a_style_may_be_italic() {
+        let styles = Styles::read("[V4+ Styles]\nFormat: Name, Italic\nStyle: Off,-1\nStyle: On,0\n");
+        let text = |event: &str| of_event(event, &styles).text;
+        assert_eq!(text("0,0,Off,,0,0,0,,Far away"), "<i>Far away</i>");
+        assert_eq!(text(r"0,0,Off,,0,0,0,,Far {\i0}near {\i}far"), "<i>Far</i> near <i>far</i>");
+        assert_eq!(text(r"0,0,On,,0,0,0,,Near {\rOff}far {\r}near"), "Near <i>far</i> near");
     }
 
     #[test]
