@@ -66,7 +66,9 @@ impl SourceRef {
 
     /// True where a subtitle file beside this one was written after all those beside `other`.
     pub fn has_newer_sidecars(&self, other: &SourceRef) -> bool {
-        let newest = |source: &SourceRef| source.sidecars.iter().map(|s| s.written_s).max();
+        // Of two sets of the same second, the one with more files is what was listed later.
+        let newest =
+            |source: &SourceRef| (source.sidecars.iter().map(|s| s.written_s).max(), source.sidecars.len());
         newest(self) > newest(other)
     }
 }
@@ -181,6 +183,8 @@ mod tests {
     fn when_a_subtitle_file_was_written_orders_versions_and_makes_none() {
         let (old, new) = (with(&[sidecar("a", "0", 1)]), with(&[sidecar("a", "0", 2), sidecar("b", "0", 1)]));
         assert!(new.has_newer_sidecars(&old) && !old.has_newer_sidecars(&new));
+        let same_second = with(&[sidecar("a", "0", 1), sidecar("b", "0", 1)]);
+        assert!(same_second.has_newer_sidecars(&old) && !old.has_newer_sidecars(&same_second));
         assert!(old.has_newer_sidecars(&source()) && !source().has_newer_sidecars(&source()));
         let again = with(&[sidecar("a", "0", 9)]);
         assert_eq!(Version::derive(&old, "{}", "x264"), Version::derive(&again, "{}", "x264"));

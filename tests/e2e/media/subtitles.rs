@@ -436,6 +436,9 @@ fn chapters_are_cut_to_the_picture() {
             { "start_ms": 3000, "end_ms": 8000, "title": "Two" },
         ])
     );
+    let read = cues_of(&tree.folder.join("chapters.vtt"), &[]);
+    let read: Vec<_> = read.iter().map(|cue| (cue.start_s, cue.end_s, cue.text.as_str())).collect();
+    assert_eq!(read, [(0.0, 3.0, "One"), (3.0, 8.0, "Two")]);
 }
 
 #[test]

@@ -207,6 +207,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
     });
     files.insert(PublishedFile::ImagesPlaylist.to_string(), images.render().map_err(built)?);
     files.insert(PublishedFile::Storyboard.to_string(), images.storyboard_vtt().map_err(built)?);
+    files.extend(subtitles::chapters(plan));
     files.insert(PublishedFile::Multivariant.to_string(), multivariant.render().map_err(built)?);
     let json = serde_json::to_string_pretty(&asset).map_err(|e| JobError::internal("asset.json", e))?;
     files.insert(PublishedFile::Asset.to_string(), json);

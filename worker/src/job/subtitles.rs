@@ -1,4 +1,4 @@
-//! Subtitle renditions: a playlist of one segment for each, and their place in the multivariant playlist.
+//! Subtitle renditions: a playlist of one segment for each, and their place in the multivariant playlist. Chapters too.
 //!
 //! The whole file is one segment: no cue is cut at a boundary, which some players would show twice or not at all, and an
 //! hour of dialogue is smaller than a second of video (docs/adr/0017-subtitles.md).
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::document::SubtitleRendition;
 use flodrama_asset::{PublishedFile, SubtitleKind};
-use flodrama_hls::build::{MediaKind, MediaPlaylist, Rates, Segment, SubtitleMedia};
+use flodrama_hls::build::{self, ChapterCue, MediaKind, MediaPlaylist, Rates, Segment, SubtitleMedia};
 
 use super::package::Renditions;
 use crate::error::{JobError, Result};
@@ -65,6 +65,16 @@ pub fn package(plan: &Plan, renditions: &Renditions) -> Result<Subtitles> {
         subtitles.media.push(media(rendition, uri));
     }
     Ok(subtitles)
+}
+
+/// `chapters.vtt`, where there are any.
+pub fn chapters(plan: &Plan) -> Option<(String, String)> {
+    if plan.chapters.is_empty() {
+        return None;
+    }
+    let cues =
+        plan.chapters.iter().map(|c| ChapterCue { start_ms: c.start_ms, end_ms: c.end_ms, title: &c.title });
+    Some((PublishedFile::Chapters.to_string(), build::chapters_vtt(cues)))
 }
 
 /// Never shown unasked: a viewer's settings may choose it, and forced ones follow the sound (Apple 4, RFC 4.4.6.1).
