@@ -1,12 +1,15 @@
 //! Which subtitles are published, and as what. Subtitle files beside the source come first: who puts one there means it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use flodrama_asset::SubtitleKind;
+use flodrama_asset::{PublishedFile, SubtitleKind};
+use flodrama_media::task::{Cadence, Limits, SubtitlesTask, Task};
 use flodrama_media::{SidecarTrack, SourceInfo, SubtitleTrack};
 use serde::{Deserialize, Serialize};
 
-use super::language;
+use super::tasks::NamedTask;
+use super::{Plan, language};
 
 /// Renditions of one episode, more than any service has languages for.
 const MOST: usize = 40;
@@ -62,6 +65,26 @@ impl SubtitlePlan {
     /// The name of the task that makes it.
     pub fn task_name(&self) -> String {
         format!("subs-{}", self.folder)
+    }
+}
+
+impl Plan {
+    /// A task for each rendition.
+    pub(super) fn subtitles_tasks(&self, tree: &Path, limits: &Limits) -> impl Iterator<Item = NamedTask> {
+        let Cadence { origin_pts, time_base, .. } = self.cadence;
+        let origin_s = origin_pts as f64 * time_base.as_f64();
+        let duration_ms = (self.duration_s() * 1000.0).round() as u64;
+        self.subtitles.iter().map(move |s| {
+            // A file's clock is the presentation's: its author saw the episode begin at 0.
+            let (stream, sidecar, origin_s) = match &s.from {
+                TextSource::Stream(stream) => (Some(*stream), None, origin_s),
+                TextSource::Sidecar(name) => (None, Some(name.clone()), 0.0),
+            };
+            let path = PublishedFile::SubtitleSegment(s.folder.clone(), 1).to_string();
+            let (out, limits) = (tree.to_owned(), *limits);
+            let task = SubtitlesTask { out, limits, stream, path, origin_s, duration_ms };
+            NamedTask { name: s.task_name(), frames: 0, sidecar, task: Task::Subtitles(task) }
+        })
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, SubtitlesTask, Task};
+use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
 
-use super::{Plan, SubtitlePlan, TextSource};
+use super::Plan;
 
 /// A task with the name under which its result is committed.
 #[derive(Clone, Debug)]
@@ -89,7 +89,6 @@ impl Plan {
                 }),
             }
         });
-        let subtitles = self.subtitles.iter().map(|s| self.subtitles_task(s, tree, limits));
         let stills = NamedTask {
             name: "stills".to_owned(),
             frames: 0,
@@ -137,28 +136,7 @@ impl Plan {
                 }),
             }
         });
-        audio.chain(subtitles).chain(chunks).chain([stills]).collect()
-    }
-
-    fn subtitles_task(&self, subtitles: &SubtitlePlan, tree: &Path, limits: &Limits) -> NamedTask {
-        // A file's clock is the presentation's: its author saw the episode begin at 0.
-        let (stream, sidecar, origin_s) = match &subtitles.from {
-            TextSource::Stream(stream) => (Some(*stream), None, self.origin_s()),
-            TextSource::Sidecar(name) => (None, Some(name.clone()), 0.0),
-        };
-        NamedTask {
-            name: subtitles.task_name(),
-            frames: 0,
-            sidecar,
-            task: Task::Subtitles(SubtitlesTask {
-                out: tree.to_owned(),
-                limits: *limits,
-                stream,
-                path: PublishedFile::SubtitleSegment(subtitles.folder.clone(), 1).to_string(),
-                origin_s,
-                duration_ms: (self.duration_s() * 1000.0).round() as u64,
-            }),
-        }
+        audio.chain(self.subtitles_tasks(tree, limits)).chain(chunks).chain([stills]).collect()
     }
 
     /// The I-frame rendition: its initialisation section, then its segments.
@@ -177,11 +155,6 @@ impl Plan {
     pub fn segment_s(&self) -> u32 {
         let longest = self.segments.iter().map(|s| s.frames()).max().unwrap_or(0);
         (longest.max(self.segment_frames) as f64 / self.cadence.rate.as_f64()).round() as u32
-    }
-
-    /// Start of the presentation in seconds of the source's clock.
-    fn origin_s(&self) -> f64 {
-        self.cadence.origin_pts as f64 * self.cadence.time_base.as_f64()
     }
 
     /// Duration of the presentation in seconds.
