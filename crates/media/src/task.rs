@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::subtitles::task::{SubtitlesTask, SubtitlesWritten};
+pub use crate::subtitles::task::{SubtitlesTask, SubtitlesWritten, TextSource};
 use crate::{Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
 
 /// One piece of work for one child.

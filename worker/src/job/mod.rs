@@ -93,8 +93,8 @@ impl Job {
 
     /// What a task reads: the source, or a subtitle file beside it.
     fn input_of(&self, task: &NamedTask) -> Result<&Path> {
-        let Some(name) = &task.sidecar else { return Ok(&self.input) };
-        let sidecar = self.sidecars.iter().find(|s| s.name == *name);
+        let Some(name) = task.sidecar() else { return Ok(&self.input) };
+        let sidecar = self.sidecars.iter().find(|s| s.name == name);
         sidecar.map(|s| s.path.as_path()).ok_or_else(|| JobError::internal("subtitle file", name))
     }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::{FORMAT_VERSION, SourceRef};
 use flodrama_media::SourceInfo;
+use flodrama_media::task::TextSource;
 use serde::Serialize;
 
 use super::ledger::{Commit, TaskResult};
 use super::package::Renditions;
 use super::proof::Proof;
-use crate::plan::{Plan, TextSource};
+use crate::plan::Plan;
 
 /// The report.
 #[derive(Clone, Debug, Serialize)]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use flodrama_media::task::{COPY, Role};
+use flodrama_media::task::{COPY, Role, TextSource};
 
-use super::{Plan, TextSource};
+use super::Plan;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -29,7 +29,7 @@ use family::Rates;
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
 use shown::Shown;
-pub use subtitles::{SubtitlePlan, TextSource};
+pub use subtitles::SubtitlePlan;
 use timing::Timing;
 pub use title::Complexity;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use flodrama_asset::{PublishedFile, SubtitleKind};
-use flodrama_media::task::{Cadence, Limits, SubtitlesTask, Task};
+use flodrama_media::task::{Cadence, Limits, SubtitlesTask, Task, TextSource};
 use flodrama_media::{SidecarTrack, SourceInfo, SubtitleTrack};
 use serde::{Deserialize, Serialize};
 
@@ -33,16 +33,6 @@ const TITLES: [(&str, SubtitleKind); 5] = [
     ("cc", SubtitleKind::Sdh),
     ("impaired", SubtitleKind::Sdh),
 ];
-
-/// Where text comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextSource {
-    /// A track of the source, by stream index.
-    Stream(usize),
-    /// A subtitle file, by name.
-    Sidecar(String),
-}
 
 /// One subtitle rendition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,14 +66,11 @@ impl Plan {
         let duration_ms = (self.duration_s() * 1000.0).round() as u64;
         self.subtitles.iter().map(move |s| {
             // A file's clock is the presentation's: its author saw the episode begin at 0.
-            let (stream, sidecar, origin_s) = match &s.from {
-                TextSource::Stream(stream) => (Some(*stream), None, origin_s),
-                TextSource::Sidecar(name) => (None, Some(name.clone()), 0.0),
-            };
+            let origin_s = if matches!(s.from, TextSource::Stream(_)) { origin_s } else { 0.0 };
             let path = PublishedFile::SubtitleSegment(s.folder.clone(), 1).to_string();
-            let (out, limits) = (tree.to_owned(), *limits);
-            let task = SubtitlesTask { out, limits, stream, path, origin_s, duration_ms };
-            NamedTask { name: s.task_name(), frames: 0, sidecar, task: Task::Subtitles(task) }
+            let (out, limits, from) = (tree.to_owned(), *limits, s.from.clone());
+            let task = SubtitlesTask { out, limits, from, path, origin_s, duration_ms };
+            NamedTask { name: s.task_name(), frames: 0, task: Task::Subtitles(task) }
         })
     }
 }

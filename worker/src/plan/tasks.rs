@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
+use flodrama_media::task::{
+    AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, SubtitlesTask, Task, TextSource,
+};
 
 use super::Plan;
 
@@ -15,8 +17,6 @@ pub struct NamedTask {
     pub name: String,
     /// Output frames that it makes; 0 for sound, subtitles and stills.
     pub frames: u64,
-    /// The subtitle file that it reads, by name; none where it reads the source.
-    pub sidecar: Option<String>,
     /// The task.
     pub task: Task,
 }
@@ -31,6 +31,14 @@ impl NamedTask {
     /// True where the task reads what the chunks wrote.
     pub fn needs_all_chunks(&self) -> bool {
         matches!(self.task, Task::Stills(_))
+    }
+
+    /// The subtitle file that it reads, by name; none where it reads the source.
+    pub fn sidecar(&self) -> Option<&str> {
+        match &self.task {
+            Task::Subtitles(SubtitlesTask { from: TextSource::Sidecar(name), .. }) => Some(name),
+            _ => None,
+        }
     }
 
     /// True where the episode is published without the result, if there is none: the source is to blame, or its decoder.
@@ -73,7 +81,6 @@ impl Plan {
             NamedTask {
                 name: format!("audio-{}", a.group),
                 frames: 0,
-                sidecar: None,
                 task: Task::Audio(AudioTask {
                     out: tree.to_owned(),
                     limits: *limits,
@@ -92,7 +99,6 @@ impl Plan {
         let stills = NamedTask {
             name: "stills".to_owned(),
             frames: 0,
-            sidecar: None,
             task: Task::Stills(StillsTask {
                 out: tree.to_owned(),
                 limits: *limits,
@@ -116,7 +122,6 @@ impl Plan {
             NamedTask {
                 name: format!("chunk-{i:04}"),
                 frames: segments.iter().map(|s| s.frames()).sum(),
-                sidecar: None,
                 task: Task::Chunk(ChunkTask {
                     out: tree.to_owned(),
                     index: i as u32,

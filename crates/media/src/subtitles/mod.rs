@@ -24,7 +24,7 @@ use crate::child::Reporter;
 use crate::error::{MediaError, Result, Step};
 use crate::input::{open_text, open_upload};
 use crate::source::SidecarText;
-use crate::task::{SubtitlesTask, SubtitlesWritten};
+use crate::task::{SubtitlesTask, SubtitlesWritten, TextSource};
 
 /// A day of dialogue has fewer cues; lettering that is animated picture by picture has more.
 const MAX_CUES: usize = 20_000;
@@ -37,9 +37,9 @@ const UNTIMED_S: f64 = 5.0;
 
 /// Writes the file, where there is anything to show.
 pub fn run(task: &SubtitlesTask, source: File, report: &Reporter) -> Result<SubtitlesWritten> {
-    let (mut input, stream) = match task.stream {
-        Some(stream) => (open_upload(source, &task.limits)?, stream),
-        None => open_file(source)?.0,
+    let (mut input, stream) = match task.from {
+        TextSource::Stream(stream) => (open_upload(source, &task.limits)?, stream),
+        TextSource::Sidecar(_) => open_file(source)?.0,
     };
     let Lines { said, lost } = read(&mut input, stream, report)?;
     let cues = on_the_clock(said, task.origin_s, task.duration_ms);

@@ -6,6 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::Limits;
 
+/// Where text comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextSource {
+    /// A track of the source, by stream index.
+    Stream(usize),
+    /// A subtitle file, by name: it is the task's source.
+    Sidecar(String),
+}
+
 /// Make WebVTT of a subtitle track or file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubtitlesTask {
@@ -13,8 +23,8 @@ pub struct SubtitlesTask {
     pub out: PathBuf,
     /// Source limits.
     pub limits: Limits,
-    /// Stream index in the source; none where the source is a subtitle file.
-    pub stream: Option<usize>,
+    /// What is read.
+    pub from: TextSource,
     /// File below the published tree.
     pub path: String,
     /// Start of the presentation in seconds of the source's clock.

@@ -46,7 +46,6 @@ pub fn samples(source: &SourceInfo, preset: &Preset, limits: &Limits) -> Vec<Nam
         NamedTask {
             name: format!("sample-{i:02}"),
             frames: 0,
-            sidecar: None,
             task: Task::Sample(SampleTask {
                 limits: *limits,
                 stream: video.stream,
