@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flodrama_asset::document::Chapter;
 use flodrama_asset::{AssetId, ErrorKind, Version};
 use flodrama_store::{AssetStatus, asset_status, catalogue};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -36,6 +37,8 @@ struct About {
     title: String,
     duration_ms: u64,
     thumbhash: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chapters: Vec<Chapter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     poster_url: Option<String>,
 }
@@ -111,6 +114,7 @@ impl Assets {
         let document = self.links.documents.get(asset, version).await?;
         let poster_url = self.links.poster(grant(viewer, asset), version, &document)?;
         let (title, thumbhash) = (document.title.clone(), document.thumbhash.clone());
-        Ok(About { title, duration_ms: document.duration_ms, thumbhash, poster_url })
+        let chapters = document.chapters.clone();
+        Ok(About { title, duration_ms: document.duration_ms, thumbhash, chapters, poster_url })
     }
 }

@@ -12,7 +12,7 @@ const VOLUME_STEP = 0.1;
 export function createActions({ video, playback, display }) {
   // A finished playback or an unknown duration would put the playhead nowhere.
   const clamp = (time) => Math.min(Math.max(time, 0), Number.isFinite(video.duration) ? video.duration : 0);
-  let subtitleBefore = 0;
+  let subtitleBefore;
 
   const actions = {
     play() {
@@ -62,7 +62,7 @@ export function createActions({ video, playback, display }) {
       if (playback.subtitles.length === 0) return "No subtitles";
       const on = playback.subtitle >= 0;
       if (on) subtitleBefore = playback.subtitle;
-      playback.chooseSubtitle(on ? -1 : subtitleBefore);
+      playback.chooseSubtitle(on ? -1 : (subtitleBefore ?? playback.subtitles[0].index));
       return on ? "Subtitles off" : "Subtitles on";
     },
     toggleFullscreen() {

@@ -52,6 +52,11 @@ export class HlsEngine {
       Events.SUBTITLE_TRACKS_UPDATED,
       Events.SUBTITLE_TRACK_SWITCH,
     ];
+    // Forced subtitles follow the sound where no others are chosen.
+    const none = () => this.subtitle < 0 && (!wanted.subtitle || wanted.subtitle === "off");
+    for (const event of [Events.AUDIO_TRACK_SWITCHED, Events.SUBTITLE_TRACKS_UPDATED]) {
+      this.#hls.on(event, () => none() && this.chooseSubtitle(-1));
+    }
     for (const event of changed) this.#hls.on(event, () => on.change());
     this.#hls.on(Events.MANIFEST_PARSED, () => {
       this.#restoreLevel();
@@ -117,17 +122,25 @@ export class HlsEngine {
     this.#hls.audioTrack = index;
   }
 
+  /** Forced ones are not for choosing: they are what is left where none is chosen. */
   get subtitles() {
-    return this.#hls.subtitleTracks.map(track);
+    return this.#hls.subtitleTracks.map(track).filter(({ forced }) => !forced);
   }
 
-  /** -1: off. */
+  /** -1: off, or forced ones alone. */
   get subtitle() {
-    return this.#hls.subtitleTrack;
+    const index = this.#hls.subtitleTrack;
+    return this.#hls.subtitleTracks[index]?.forced ? -1 : index;
   }
 
   chooseSubtitle(index) {
-    this.#hls.subtitleTrack = index;
+    this.#hls.subtitleTrack = index < 0 ? this.#forced() : index;
+  }
+
+  /** The forced subtitles in the language that is heard; -1: none. */
+  #forced() {
+    const heard = this.#hls.audioTracks[this.#hls.audioTrack]?.lang;
+    return this.#hls.subtitleTracks.findIndex(({ forced, lang }) => forced && lang === heard);
   }
 
   #restoreLevel() {
@@ -136,8 +149,8 @@ export class HlsEngine {
   }
 }
 
-function track({ name, lang, channels }, index) {
-  return { index, name, lang, channels: channels ? Number.parseInt(channels, 10) : undefined };
+function track({ name, lang, channels, forced }, index) {
+  return { index, name, lang, forced, channels: channels ? Number.parseInt(channels, 10) : undefined };
 }
 
 /** What of an hls.js error may be kept. Its addresses and messages may hold signatures, so neither is. */

@@ -64,3 +64,9 @@ export function runningTime(durationMs) {
 export function speedName(rate) {
   return rate === 1 ? "Normal" : `${rate}×`;
 }
+
+/** The title of the chapter that is on at `seconds`; undefined between chapters. */
+export function chapterAt(chapters, seconds) {
+  const ms = seconds * 1000;
+  return chapters.find(({ start_ms: start, end_ms: end }) => start <= ms && ms < end)?.title;
+}

@@ -40,7 +40,8 @@ export function createMenus({ video, playback, actions }) {
         checked: index === playback.subtitle,
       })),
     ]);
-    subtitles.label("Subtitles", playback.subtitles[playback.subtitle]?.name ?? "Off");
+    const shown = playback.subtitles.find(({ index }) => index === playback.subtitle);
+    subtitles.label("Subtitles", shown?.name ?? "Off");
     subtitles.button.dataset.on = String(playback.subtitle >= 0);
   }
 

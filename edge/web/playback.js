@@ -128,7 +128,7 @@ export class Playback extends EventTarget {
 
   /** -1: off. */
   chooseSubtitle(index) {
-    this.#wanted.subtitle = index < 0 ? "off" : nameOf(this.subtitles[index]);
+    this.#wanted.subtitle = index < 0 ? "off" : nameOf(this.subtitles.find((track) => track.index === index));
     this.#engine.chooseSubtitle(index);
     this.#tell("change");
   }

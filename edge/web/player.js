@@ -5,7 +5,7 @@ import { Api, Problem } from "./api.js";
 import { createCaptions } from "./captions.js";
 import { createControls } from "./controls.js";
 import { createDisplay } from "./display.js";
-import { runningTime, titleFromId } from "./format.js";
+import { chapterAt, runningTime, titleFromId } from "./format.js";
 import { exposeState } from "./inspect.js";
 import { bindKeyboard } from "./keyboard.js";
 import { bindMediaSession } from "./media-session.js";
@@ -41,10 +41,11 @@ const wake = createSurface({ root, stage, video, actions, confirm });
 let api;
 /** Counts the openings: an answer to an earlier one no longer matters. */
 let attempt = 0;
+let chapters = [];
 
 createControls({ root, video, display, actions });
 createMenus({ video, playback, actions });
-createSeekbar({ video, actions, storyboard, onInteraction: wake });
+createSeekbar({ video, actions, storyboard, chapterAt: (time) => chapterAt(chapters, time), onInteraction: wake });
 createCaptions({ video });
 bindKeyboard({ actions, isActive: () => screens.phase === "ready", confirm });
 exposeState({ video, playback, screens, storyboard });
@@ -202,5 +203,6 @@ function describe(found) {
   document.getElementById("title").textContent = title;
   document.getElementById("meta").textContent = runningTime(found.duration_ms);
   mediaSession.describe({ title });
+  chapters = found.chapters ?? [];
   if (found.thumbhash) poster.hint(found.thumbhash);
 }

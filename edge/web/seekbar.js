@@ -4,7 +4,8 @@ import { clock, spokenTime } from "./format.js";
 
 const PAGE_STEP_S = 30;
 
-export function createSeekbar({ video, actions, storyboard, onInteraction }) {
+/** `chapterAt(seconds)` gives a chapter's title, or nothing. */
+export function createSeekbar({ video, actions, storyboard, chapterAt, onInteraction }) {
   const bar = document.getElementById("seek");
   const buffered = bar.querySelector(".seek-buffered");
   const preview = document.getElementById("preview");
@@ -44,7 +45,7 @@ export function createSeekbar({ video, actions, storyboard, onInteraction }) {
   async function look(time) {
     if (duration() === 0) return;
     const mine = ++looks;
-    label.textContent = clock(time);
+    label.textContent = [clock(time), chapterAt(time)].filter(Boolean).join(" · ");
     preview.hidden = false;
     bar.style.setProperty("--pointer", share(time));
     place(time);

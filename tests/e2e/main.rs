@@ -13,6 +13,7 @@ mod peer;
 mod preview;
 mod publish;
 mod repo_rules;
+mod sidecars;
 mod signatures;
 mod support;
 mod up;

@@ -17,9 +17,9 @@ use crate::config::Config;
 use crate::error::{JobError, Result};
 use crate::failure::{Action, action};
 use crate::family::{self, Choice};
-use crate::intake::{Held, Queue, event};
+use crate::intake::{Held, Queue, episode, event};
 use crate::job::status::{Status, enter};
-use crate::job::{Job, Ledger, preview};
+use crate::job::{Job, Ledger, preview, reuse, sidecars};
 use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
 
@@ -160,7 +160,22 @@ impl App {
     }
 
     /// Works on one upload; says when to try again, if at all. The only place where a job's end is logged.
-    async fn one(&self, source: &SourceRef, cancel: &CancellationToken) -> Option<Duration> {
+    async fn one(&self, announced: &SourceRef, cancel: &CancellationToken) -> Option<Duration> {
+        let source = match episode::of(&self.store, announced).await.map_err(JobError::from) {
+            Ok(Some(source)) => source,
+            Ok(None) => {
+                tracing::info!(key = announced.key, "a subtitle file whose episode is not there yet");
+                return None;
+            }
+            Err(e) => {
+                tracing::error!(key = announced.key, code = %e.kind, detail = e.detail, "{}", e.message);
+                return Some(match action(e.kind) {
+                    Action::Retry(delay) => delay,
+                    Action::Drop | Action::Fail => BAD_MESSAGE,
+                });
+            }
+        };
+        let source = &source;
         let Ok(asset) = AssetId::from_upload_key(&source.key) else {
             tracing::warn!(key = source.key, "no episode: the key names none");
             return None;
@@ -343,6 +358,7 @@ impl App {
         };
         let job = Job {
             input,
+            sidecars: sidecars::fetch(&self.store, source, scratch).await?,
             tree: scratch.join("tree"),
             ledger: Ledger::Bucket(self.store.clone(), asset.clone(), version.clone()),
             preset: self.preset.clone(),
@@ -354,6 +370,13 @@ impl App {
             upload: Some(source.clone()),
             fallback_title: crate::title::from_key(&source.key),
         };
+        let version_of = |source: &SourceRef| self.version(source, &choice.family);
+        match reuse::take_over(&self.store, asset, version, source, version_of).await {
+            Ok(0) => {}
+            Ok(tasks) => tracing::info!(%asset, %version, tasks, "taken over from the live version"),
+            // It would only have been quicker.
+            Err(e) => tracing::warn!(%asset, %version, detail = e.detail, "nothing can be taken over"),
+        }
         let proven = job.run(status, cancel).await?;
         enter(status, "publish", 97.0);
         let now = OffsetDateTime::now_utc();

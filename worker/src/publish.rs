@@ -32,8 +32,13 @@ pub fn standing(pointer: Option<&Pointer>, version: &Version, source: &SourceRef
     if pointer.version == *version {
         return Standing::Published;
     }
-    // It was live and is not any more: replaced, or rolled back by hand. A message that comes again changes neither.
-    if pointer.previous.as_ref() == Some(version) {
+    // It was live and is not any more: replaced, or rolled back by hand. A message that comes again changes neither; a
+    // subtitle file that was put back as it was does.
+    if pointer.previous.as_ref() == Some(version) && !source.has_newer_sidecars(&pointer.source) {
+        return Standing::Superseded;
+    }
+    // The same cut, from before its subtitle files were what they are.
+    if pointer.source.same_content(source) && pointer.source.has_newer_sidecars(source) {
         return Standing::Superseded;
     }
     if !pointer.source.same_episode(source) {
@@ -147,6 +152,8 @@ pub async fn invalidate(
 
 #[cfg(test)]
 mod tests {
+    use flodrama_asset::SidecarRef;
+
     use super::*;
 
     fn source(key: &str, etag: &str, sequencer: &str) -> SourceRef {
@@ -156,6 +163,7 @@ mod tests {
             etag: etag.into(),
             version_id: None,
             sequencer: (!sequencer.is_empty()).then(|| sequencer.into()),
+            sidecars: Vec::new(),
         }
     }
 
@@ -191,6 +199,33 @@ mod tests {
             source: bad.clone(),
         };
         assert_eq!(standing(Some(&rolled_back), &bad_version, &bad), Standing::Superseded);
+    }
+
+    #[test]
+    fn newer_subtitle_files_make_a_newer_version() {
+        let bare = source("uploads/a.mp4", "1", "0055");
+        let with = |etag: &str, written_s| SourceRef {
+            sidecars: vec![SidecarRef { key: "uploads/a.en.srt".into(), etag: etag.into(), written_s }],
+            ..bare.clone()
+        };
+        let (first, second) = (with("1", 10), with("2", 20));
+        assert_eq!(stands(&bare, &first), Standing::Open);
+        assert_eq!(stands(&first, &second), Standing::Open);
+        // A worker that began before the file came ends after one that has it.
+        assert_eq!(stands(&first, &bare), Standing::Superseded);
+        assert_eq!(stands(&second, &first), Standing::Superseded);
+        // A new cut counts, whatever lies beside it.
+        assert_eq!(stands(&second, &source("uploads/a.mp4", "2", "0056")), Standing::Open);
+
+        let [first_version, second_version] = [&first, &second].map(|s| Version::derive(s, "{}", "x264"));
+        let replaced = Pointer {
+            version: second_version,
+            previous: Some(first_version.clone()),
+            published_at: OffsetDateTime::UNIX_EPOCH,
+            source: second,
+        };
+        assert_eq!(standing(Some(&replaced), &first_version, &first), Standing::Superseded);
+        assert_eq!(standing(Some(&replaced), &first_version, &with("1", 30)), Standing::Open);
     }
 
     #[test]

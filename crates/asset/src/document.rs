@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{AssetId, ErrorKind, SourceRef, Version};
+use crate::{AssetId, ErrorKind, SourceRef, SubtitleKind, Version};
 
 /// `vod/<asset>/current.json`: which version viewers get. Moved by one conditional write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ pub struct AssetDocument {
     pub audio: Vec<AudioRendition>,
     /// Subtitle renditions.
     pub subs: Vec<SubtitleRendition>,
+    /// Chapters, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chapters: Vec<Chapter>,
     /// Posters, smallest first.
     pub posters: Vec<Poster>,
     /// Base64 of a ThumbHash of the poster: a blurred stand-in while it loads.
@@ -188,6 +191,23 @@ pub struct SubtitleRendition {
     pub language: String,
     /// Name for people.
     pub name: String,
+    /// What it is for.
+    pub kind: SubtitleKind,
+    /// Path of its playlist below the version's folder.
+    pub playlist: String,
+    /// Cues in it.
+    pub cues: u32,
+}
+
+/// A chapter of an [`AssetDocument`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// Where it begins, in milliseconds of the presentation.
+    pub start_ms: u64,
+    /// Where it ends.
+    pub end_ms: u64,
+    /// Title for people.
+    pub title: String,
 }
 
 /// A poster of an [`AssetDocument`]. Never enlarged: where the picture is smaller than the name says, `width` and

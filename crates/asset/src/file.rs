@@ -57,6 +57,8 @@ pub enum PublishedFile {
     SubtitlePlaylist(String),
     /// `subs/<lang>/00001.vtt`.
     SubtitleSegment(String, u32),
+    /// `chapters.vtt`, where there are any.
+    Chapters,
     /// `thumbs/sprite-001.jpg`, counted from 1.
     Sprite(u32),
     /// `thumbs/storyboard.vtt`.
@@ -82,6 +84,7 @@ impl PublishedFile {
         use PublishedFile::*;
         let file = match path.split('/').collect::<Vec<_>>()[..] {
             ["main.m3u8"] => Multivariant,
+            ["chapters.vtt"] => Chapters,
             ["asset.json"] => Asset,
             ["report.json"] => Report,
             ["preview", "main.m3u8"] => Preview(PreviewFile::Multivariant),
@@ -113,7 +116,7 @@ impl PublishedFile {
             Multivariant | SubtitlePlaylist(_) | ImagesPlaylist | Preview(_) => PLAYLIST,
             Video(_, t) | Trick(_, t) => track_type(*t, "video/mp4"),
             Audio(_, t) => track_type(*t, "audio/mp4"),
-            SubtitleSegment(..) | Storyboard => "text/vtt",
+            SubtitleSegment(..) | Chapters | Storyboard => "text/vtt",
             Sprite(_) | PosterJpeg(_) => "image/jpeg",
             PosterWebp(_) => "image/webp",
             Asset | Report => "application/json",
@@ -210,6 +213,7 @@ impl fmt::Display for PublishedFile {
             Audio(group, file) => write!(f, "audio/{group}/{file}"),
             SubtitlePlaylist(lang) => write!(f, "subs/{lang}/index.m3u8"),
             SubtitleSegment(lang, n) => write!(f, "subs/{lang}/{n:05}.vtt"),
+            Chapters => f.write_str("chapters.vtt"),
             Sprite(n) => write!(f, "thumbs/sprite-{n:03}.jpg"),
             Storyboard => f.write_str("thumbs/storyboard.vtt"),
             ImagesPlaylist => f.write_str("thumbs/images.m3u8"),
@@ -237,6 +241,7 @@ mod tests {
             PublishedFile::Audio("en-2".into(), TrackFile::Segment(100_000)),
             PublishedFile::SubtitlePlaylist("fr".into()),
             PublishedFile::SubtitleSegment("fr".into(), 1),
+            PublishedFile::Chapters,
             PublishedFile::Sprite(1),
             PublishedFile::Storyboard,
             PublishedFile::ImagesPlaylist,

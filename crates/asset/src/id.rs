@@ -60,7 +60,7 @@ impl AssetId {
 }
 
 /// The path of an upload without its extension: two uploads with the same stem are versions of one asset.
-pub(crate) fn strip_extension(path: &str) -> &str {
+pub fn strip_extension(path: &str) -> &str {
     let name_start = path.rfind('/').map_or(0, |i| i + 1);
     match path[name_start..].rfind('.') {
         Some(dot) if dot > 0 => &path[..name_start + dot],

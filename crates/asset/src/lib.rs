@@ -10,10 +10,12 @@ mod file;
 mod id;
 mod key;
 mod kind;
+mod sidecar;
 mod version;
 
 pub use file::{PreviewFile, PublishedFile, RungName, TrackFile};
-pub use id::{AssetId, BadAssetId};
+pub use id::{AssetId, BadAssetId, strip_extension};
 pub use key::{JobFile, ObjectKey, UPLOADS_PREFIX};
 pub use kind::ErrorKind;
-pub use version::{BadVersion, FORMAT_VERSION, SourceRef, Version};
+pub use sidecar::{SidecarName, SubtitleKind, is_sidecar, shortest_stem, sidecar_of};
+pub use version::{BadVersion, FORMAT_VERSION, SidecarRef, SourceRef, Version};

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::id::strip_extension;
 
 /// Raised whenever the same source and preset would give other bytes than before.
-pub const FORMAT_VERSION: u32 = 6;
+pub const FORMAT_VERSION: u32 = 7;
 
 /// Names one immutable build of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +37,20 @@ pub struct SourceRef {
     /// S3's hex counter of writes to this key: orders two uploads of one key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
+    /// Subtitle files beside it, by key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sidecars: Vec<SidecarRef>,
+}
+
+/// One exact subtitle file beside an episode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SidecarRef {
+    /// Object key, decoded.
+    pub key: String,
+    /// Entity tag, without quotes.
+    pub etag: String,
+    /// When it was written, in seconds since 1970: tells which of two sets is the newer one. Decides no byte.
+    pub written_s: i64,
 }
 
 impl SourceRef {
@@ -45,9 +59,17 @@ impl SourceRef {
         strip_extension(&self.key) == strip_extension(&other.key)
     }
 
-    /// True where both name the same bytes.
+    /// True where both name the same bytes of an episode, whatever lies beside it.
     pub fn same_content(&self, other: &SourceRef) -> bool {
         self.key == other.key && self.etag == other.etag && self.version_id == other.version_id
+    }
+
+    /// True where a subtitle file beside this one was written after all those beside `other`.
+    pub fn has_newer_sidecars(&self, other: &SourceRef) -> bool {
+        // Of two sets of the same second, the one with more files is what was listed later.
+        let newest =
+            |source: &SourceRef| (source.sidecars.iter().map(|s| s.written_s).max(), source.sidecars.len());
+        newest(self) > newest(other)
     }
 }
 
@@ -58,8 +80,10 @@ impl Version {
     pub fn derive(source: &SourceRef, preset_json: &str, encoder_family: &str) -> Version {
         let identity = source.version_id.as_deref().unwrap_or(&source.etag);
         let format = FORMAT_VERSION.to_string();
+        let fixed = [source.bucket.as_str(), &source.key, identity, preset_json, encoder_family, &format];
+        let sidecars = source.sidecars.iter().flat_map(|s| [s.key.as_str(), &s.etag]);
         let mut hash = Sha256::new();
-        for field in [source.bucket.as_str(), &source.key, identity, preset_json, encoder_family, &format] {
+        for field in fixed.into_iter().chain(sidecars) {
             // Length first, so that no two lists of fields run together into the same bytes.
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field.as_bytes());
@@ -116,7 +140,16 @@ mod tests {
             etag: "0123".into(),
             version_id: None,
             sequencer: Some("0055".into()),
+            sidecars: Vec::new(),
         }
+    }
+
+    fn sidecar(name: &str, etag: &str, written_s: i64) -> SidecarRef {
+        SidecarRef { key: format!("uploads/{name}"), etag: etag.into(), written_s }
+    }
+
+    fn with(sidecars: &[SidecarRef]) -> SourceRef {
+        SourceRef { sidecars: sidecars.to_vec(), ..source() }
     }
 
     #[test]
@@ -133,13 +166,28 @@ mod tests {
         let others = [
             Version::derive(&SourceRef { etag: "0124".into(), ..source() }, "{}", "x264"),
             Version::derive(&SourceRef { version_id: Some("a".into()), ..source() }, "{}", "x264"),
+            Version::derive(&with(&[sidecar("demo.en.srt", "0", 1)]), "{}", "x264"),
+            Version::derive(&with(&[sidecar("demo.en.srt", "1", 1)]), "{}", "x264"),
+            Version::derive(&with(&[sidecar("demo.fr.srt", "1", 1)]), "{}", "x264"),
             Version::derive(&source(), "{\"crf\":20}", "x264"),
             Version::derive(&source(), "{}", "nvenc"),
             Version::derive(&source(), "{}x", "264"),
         ];
-        for other in others {
-            assert_ne!(base, other);
+        for (i, other) in others.iter().enumerate() {
+            assert_ne!(base, *other);
+            assert!(!others[..i].contains(other), "{i}");
         }
+    }
+
+    #[test]
+    fn when_a_subtitle_file_was_written_orders_versions_and_makes_none() {
+        let (old, new) = (with(&[sidecar("a", "0", 1)]), with(&[sidecar("a", "0", 2), sidecar("b", "0", 1)]));
+        assert!(new.has_newer_sidecars(&old) && !old.has_newer_sidecars(&new));
+        let same_second = with(&[sidecar("a", "0", 1), sidecar("b", "0", 1)]);
+        assert!(same_second.has_newer_sidecars(&old) && !old.has_newer_sidecars(&same_second));
+        assert!(old.has_newer_sidecars(&source()) && !source().has_newer_sidecars(&source()));
+        let again = with(&[sidecar("a", "0", 9)]);
+        assert_eq!(Version::derive(&old, "{}", "x264"), Version::derive(&again, "{}", "x264"));
     }
 
     #[test]

@@ -29,12 +29,12 @@ enum Command {
         /// Port of the edge and its pages; 0 takes a free one. The other parts take free ports.
         #[arg(long, default_value_t = 8080, value_name = "N")]
         port: u16,
-        /// Episodes to upload.
+        /// Episodes to upload, and subtitle files beside them (`EPISODE.en.srt`).
         files: Vec<PathBuf>,
     },
-    /// Upload an episode.
+    /// Upload an episode, or a subtitle file beside one (`EPISODE.en.srt`).
     Upload {
-        /// The video.
+        /// The video, or the subtitle file.
         file: PathBuf,
         /// Asset to publish as [default: from the file's name].
         #[arg(long, value_name = "ID")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use flodrama_asset::document::JobState;
-use flodrama_asset::{AssetId, UPLOADS_PREFIX};
+use flodrama_asset::{AssetId, UPLOADS_PREFIX, is_sidecar, shortest_stem};
 use flodrama_store::{AssetStatus, Store, asset_status};
 
 use crate::bar::Bar;
@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(300);
 pub async fn run(config: &Config, file: &Path, asset: Option<&AssetId>, wait: bool) -> anyhow::Result<()> {
     readable(file)?;
     let key = key(file, asset)?;
+    if wait && is_sidecar(&key) {
+        bail!("a subtitle file is taken along with its episode: upload it without --wait.");
+    }
     let store = clients::store(config).await;
     let asset = send(&store, file, &key).await?;
     if !wait {
@@ -35,11 +38,16 @@ pub async fn run(config: &Config, file: &Path, asset: Option<&AssetId>, wait: bo
     }
 }
 
-/// The object key of a file: its own name, or the asset's with the file's extension.
+/// The object key of a file: its own name, or the asset's with the file's extension. A subtitle file's language goes with
+/// its extension.
 pub fn key(file: &Path, asset: Option<&AssetId>) -> anyhow::Result<String> {
     let name = file.file_name().and_then(|n| n.to_str()).context("the file's name is not UTF-8")?;
     Ok(match asset {
         None => format!("{UPLOADS_PREFIX}{name}"),
+        Some(asset) if is_sidecar(name) => {
+            let stem = shortest_stem(name).unwrap_or(name);
+            format!("{UPLOADS_PREFIX}{asset}{}", &name[stem.len()..])
+        }
         Some(asset) => match file.extension().and_then(|e| e.to_str()) {
             Some(extension) => format!("{UPLOADS_PREFIX}{asset}.{extension}"),
             None => format!("{UPLOADS_PREFIX}{asset}"),
@@ -60,9 +68,13 @@ pub fn readable(file: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Uploads a file to `key` and gives the asset that it becomes.
+/// Uploads a file to `key` and gives the asset that it becomes, or that a subtitle file belongs to.
 pub async fn send(store: &Store, file: &Path, key: &str) -> anyhow::Result<AssetId> {
-    let asset = AssetId::from_upload_key(key)?;
+    let asset = match shortest_stem(key) {
+        // Any extension: it does not count.
+        Some(stem) => AssetId::from_upload_key(&format!("{stem}.srt"))?,
+        None => AssetId::from_upload_key(key)?,
+    };
     let total = std::fs::metadata(file)?.len().max(1);
     let bar = Mutex::new(Bar::new(&format!("upload {asset}")));
     let sent = |bytes: u64| {
@@ -117,5 +129,7 @@ mod tests {
         assert_eq!(key(file, None).expect("key"), "uploads/Pilot (final).mov");
         let asset = "pilot".parse().expect("id");
         assert_eq!(key(file, Some(&asset)).expect("key"), "uploads/pilot.mov");
+        let subtitles = Path::new("/videos/Pilot (final).pt-BR.forced.srt");
+        assert_eq!(key(subtitles, Some(&asset)).expect("key"), "uploads/pilot.pt-BR.forced.srt");
     }
 }

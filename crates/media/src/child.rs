@@ -66,6 +66,14 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
             (written.cpu_ms, written.peak_kib) = usage();
             Output::Written(written)
         }
+        Task::Sidecar => Output::Sidecar(crate::subtitles::look(source()?, report)?),
+        Task::Subtitles(task) => {
+            // Beside the chunks, as sound.
+            let _ = rustix::process::nice(AUDIO_NICENESS);
+            let mut written = crate::subtitles::run(&task, source()?, report)?;
+            (written.cpu_ms, written.peak_kib) = usage();
+            Output::Subtitles(written)
+        }
         Task::Stills(task) => {
             let mut written = crate::stills::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();

@@ -1,7 +1,7 @@
 //! Opens untrusted bytes: one descriptor, an allow-list of demuxers, no protocol at all.
 
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, Cursor, Seek};
 
 use ffmpeg_next as ffmpeg;
 use flodrama_asset::ErrorKind;
@@ -14,6 +14,8 @@ use crate::task::Limits;
 const UPLOAD_FORMATS: &str = "mov,matroska,mpegts,mpeg,avi,mxf,flv,ogg,asf,mp3,wav,aac,flac";
 /// Demuxer that our own renditions are read with.
 const OWN_FORMATS: &str = "mov";
+/// Demuxers that a subtitle file may be read with.
+const TEXT_FORMATS: &str = "srt,webvtt";
 /// A name that no protocol has: libav may open nothing by itself.
 const NO_PROTOCOL: &str = "none";
 const READ_BUFFER: usize = 1 << 18;
@@ -35,6 +37,11 @@ pub fn open_upload(file: File, limits: &Limits) -> Result<ffmpeg::format::contex
         }
         _ => MediaError::new(ErrorKind::NotMedia, "This is not a video file that we can read.").detail(e),
     })
+}
+
+/// Opens a subtitle file, whose text is UTF-8 by now.
+pub fn open_text(text: String) -> std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error> {
+    open(Cursor::new(text.into_bytes()), options(TEXT_FORMATS))
 }
 
 /// Opens a rendition that we wrote.

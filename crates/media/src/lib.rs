@@ -40,6 +40,7 @@ mod scanning;
 mod source;
 mod sps;
 mod stills;
+mod subtitles;
 mod sys;
 pub mod task;
 mod track;
@@ -48,6 +49,6 @@ mod verify;
 
 pub use error::MediaError;
 pub use source::{
-    AudioTrack, CodedVideo, Colour, HdrMetadata, Keyframe, LightLevel, Mastering, Ratio, Scanning,
-    SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, CodedVideo, Colour, HdrMetadata, Keyframe, LightLevel, Mastering, Ratio, Scanning,
+    SidecarText, SidecarTrack, SourceInfo, SubtitleTrack, VideoTrack,
 };

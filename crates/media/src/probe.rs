@@ -14,12 +14,18 @@ use crate::coded::Scanner;
 use crate::decode::{VideoReader, stamps};
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
-use crate::source::{AudioTrack, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack};
+use crate::source::{
+    AudioTrack, Chapter, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
+};
 use crate::task::Limits;
 
 /// A file may declare a little more than it holds; beyond this share and this time it is called truncated.
 const TOLERATED_LOSS: f64 = 0.02;
 const TOLERATED_LOSS_S: f64 = 1.0;
+/// More chapters than a film has.
+const MAX_CHAPTERS: usize = 1000;
+/// Timed text (ISO/IEC 14496-17, `tx3g`) fills pauses with packets of a length of zero, in two bytes.
+const EMPTY_TEXT: usize = 2;
 
 /// Runs the task.
 pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
@@ -42,13 +48,16 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
         _ => None,
     };
     let mut audio: Vec<AudioTrack> = input.streams().filter_map(|s| describe_audio(&s)).collect();
-    let subtitles = input.streams().filter_map(|s| describe_subtitle(&s)).collect();
+    let mut subtitles: Vec<SubtitleTrack> = input.streams().filter_map(|s| describe_subtitle(&s)).collect();
 
-    let Scan { starts, end_s } = scan(&mut input, index, &mut video, &mut scanner)?;
+    let Scan { starts, end_s, filled } = scan(&mut input, index, &mut video, &mut scanner)?;
     for track in &mut audio {
         track.start_s = starts.get(&track.stream).copied().unwrap_or(0.0);
     }
     audio.retain(|track| starts.contains_key(&track.stream));
+    for track in &mut subtitles {
+        track.packets = filled.get(&track.stream).copied().unwrap_or(0);
+    }
     check(&video, limits)?;
     if matches!(video.colour.transfer.as_str(), "smpte2084" | "arib-std-b67") {
         said_by_pictures(&again, &mut video, limits)?;
@@ -78,6 +87,8 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
         video,
         audio,
         subtitles,
+        sidecars: Vec::new(),
+        chapters: input.chapters().take(MAX_CHAPTERS).filter_map(|c| describe_chapter(&c)).collect(),
     })
 }
 
@@ -104,6 +115,8 @@ struct Scan {
     starts: BTreeMap<usize, f64>,
     /// When the last track ends.
     end_s: f64,
+    /// Packets of each track but the video that hold something, by stream index.
+    filled: BTreeMap<usize, u32>,
 }
 
 /// Reads every packet: times and keyframes of the video track, and when the tracks begin and end.
@@ -115,6 +128,7 @@ fn scan(
 ) -> Result<Scan> {
     let bases: Vec<f64> = input.streams().map(|s| f64::from(s.time_base())).collect();
     let mut starts = BTreeMap::new();
+    let mut filled = BTreeMap::new();
     let mut end_s = f64::MIN;
     let mut last_duration = 0;
     loop {
@@ -132,6 +146,9 @@ fn scan(
         let base = bases.get(packet.stream()).copied().unwrap_or(0.0);
         end_s = end_s.max((pts + packet.duration()) as f64 * base);
         if packet.stream() != index {
+            if packet.size() > EMPTY_TEXT {
+                *filled.entry(packet.stream()).or_default() += 1;
+            }
             let shown = !crate::sys::is_discarded(&packet);
             if shown {
                 starts.entry(packet.stream()).or_insert(pts as f64 * base);
@@ -167,7 +184,7 @@ fn scan(
         // A last frame without a duration stands as long as the one before it.
         video.end_pts = last + (last - before);
     }
-    Ok(Scan { starts, end_s })
+    Ok(Scan { starts, end_s, filled })
 }
 
 /// Asks the first picture what the container does not say.
@@ -288,7 +305,18 @@ fn describe_subtitle(stream: &Stream) -> Option<SubtitleTrack> {
         stream: stream.index(),
         codec: parameters.id().name().to_owned(),
         language: tag(&stream.metadata(), "language"),
+        title: tag(&stream.metadata(), "title"),
+        forced: stream.disposition().contains(Disposition::FORCED),
+        hearing_impaired: stream.disposition().contains(Disposition::HEARING_IMPAIRED),
+        packets: 0,
     })
+}
+
+fn describe_chapter(chapter: &ffmpeg::Chapter) -> Option<Chapter> {
+    let base = f64::from(chapter.time_base());
+    let seconds = |ticks: i64| (ticks != ffmpeg::ffi::AV_NOPTS_VALUE).then_some(ticks as f64 * base);
+    let (start_s, end_s) = (seconds(chapter.start())?, seconds(chapter.end()));
+    Some(Chapter { start_s, end_s, title: tag(&chapter.metadata(), "title") })
 }
 
 fn tag(metadata: &ffmpeg::DictionaryRef, key: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! What a source is, as the plan sees it: plain values, no libav types.
 
+use flodrama_asset::SubtitleKind;
 use serde::{Deserialize, Serialize};
 
 /// A rational number, such as a frame rate or a time base. The denominator is positive.
@@ -220,7 +221,7 @@ pub struct AudioTrack {
 }
 
 /// A subtitle track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SubtitleTrack {
     /// Stream index in the file.
     pub stream: usize,
@@ -228,6 +229,53 @@ pub struct SubtitleTrack {
     pub codec: String,
     /// Language tag as the file has it, if any.
     pub language: Option<String>,
+    /// Title as the file has it, if any.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// True where the file marks the track as one that nobody can do without.
+    #[serde(default)]
+    pub forced: bool,
+    /// True where the file marks the track as made for the deaf and hard of hearing.
+    #[serde(default)]
+    pub hearing_impaired: bool,
+    /// Packets with something in them.
+    #[serde(default)]
+    pub packets: u32,
+}
+
+/// A subtitle file beside the source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SidecarTrack {
+    /// Its name, by which it is told from the others.
+    pub name: String,
+    /// Language tag as the name has it, if any.
+    pub language: Option<String>,
+    /// What its name says that it is for.
+    pub kind: SubtitleKind,
+    /// What it holds, or a sentence that says why it cannot be read.
+    pub text: Result<SidecarText, String>,
+}
+
+/// What a subtitle file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SidecarText {
+    /// libav's name of its format, such as `srt`.
+    pub format: String,
+    /// How its text is coded, such as `UTF-8`.
+    pub encoding: String,
+    /// Cues.
+    pub cues: u32,
+}
+
+/// A chapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// Where it begins, in seconds of the file's clock.
+    pub start_s: f64,
+    /// Where it ends, in seconds of the file's clock; none where the file does not say.
+    pub end_s: Option<f64>,
+    /// Title as the file has it, if any.
+    pub title: Option<String>,
 }
 
 /// What the probe found.
@@ -247,4 +295,10 @@ pub struct SourceInfo {
     pub audio: Vec<AudioTrack>,
     /// Subtitle tracks, in file order.
     pub subtitles: Vec<SubtitleTrack>,
+    /// Subtitle files beside it, by name.
+    #[serde(default)]
+    pub sidecars: Vec<SidecarTrack>,
+    /// Chapters, in file order.
+    #[serde(default)]
+    pub chapters: Vec<Chapter>,
 }

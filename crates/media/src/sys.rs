@@ -1,7 +1,7 @@
 //! Every `unsafe` of the project: what ffmpeg-next has no safe call for.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_next as ffmpeg;
@@ -141,6 +141,48 @@ pub fn is_discarded(packet: &ffmpeg::Packet) -> bool {
 pub fn seek_stream(input: &mut ffmpeg::format::context::Input, stream: usize, dts: i64) -> bool {
     // SAFETY: the context is live; the stream index is range-checked by libav.
     unsafe { ffi::av_seek_frame(input.as_mut_ptr(), stream as i32, dts, ffi::AVSEEK_FLAG_BACKWARD) >= 0 }
+}
+
+/// Lets the demuxer skip all tracks but one, as far as the container allows.
+pub fn read_only(input: &mut ffmpeg::format::context::Input, stream: usize) {
+    // SAFETY: a live context, which keeps `nb_streams` pointers in `streams`; plain field writes.
+    unsafe {
+        let context = input.as_mut_ptr();
+        for i in (0..(*context).nb_streams as usize).filter(|i| *i != stream) {
+            (**(*context).streams.add(i)).discard = ffi::AVDiscard::AVDISCARD_ALL;
+        }
+    }
+}
+
+/// The header of the script that an opened decoder of subtitles gives lines of: its styles are in there.
+pub fn subtitle_header(context: &ffmpeg::codec::Context) -> String {
+    // SAFETY: libav keeps `subtitle_header` valid for `subtitle_header_size` bytes as long as the context lives; we copy.
+    unsafe {
+        let raw = context.as_ptr();
+        if (*raw).subtitle_header.is_null() || (*raw).subtitle_header_size <= 0 {
+            return String::new();
+        }
+        let size = (*raw).subtitle_header_size as usize;
+        String::from_utf8_lossy(std::slice::from_raw_parts((*raw).subtitle_header, size)).into_owned()
+    }
+}
+
+/// The lines that a decoder of subtitles gave, and frees what holds them: ffmpeg-next never does.
+pub fn take_lines(mut subtitle: ffmpeg::Subtitle) -> Vec<String> {
+    // SAFETY: libav filled the subtitle: `num_rects` pointers in `rects`, each with a null or NUL-terminated text. We
+    // copy before we free, and nobody sees the subtitle afterwards.
+    unsafe {
+        let raw = subtitle.as_mut_ptr();
+        let mut lines = Vec::new();
+        for i in 0..(*raw).num_rects as usize {
+            let ass = (**(*raw).rects.add(i)).ass;
+            if !ass.is_null() {
+                lines.push(CStr::from_ptr(ass).to_string_lossy().into_owned());
+            }
+        }
+        ffi::avsubtitle_free(raw);
+        lines
+    }
 }
 
 /// Another reference to the same picture: times and side data are its own, pixels are shared and not to be written.

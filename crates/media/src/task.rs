@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::subtitles::task::{SubtitlesTask, SubtitlesWritten, TextSource};
 pub use results::*;
 
-use crate::{HdrMetadata, Keyframe, MediaError, Ratio, SourceInfo};
+use crate::{HdrMetadata, Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
 
 mod results;
 
@@ -23,6 +24,10 @@ pub enum Task {
     Chunk(ChunkTask),
     /// Encode one audio track from start to end. Answers [`Output::Written`].
     Audio(AudioTask),
+    /// Say what a subtitle file holds. Its source is that file. Answers [`Output::Sidecar`].
+    Sidecar,
+    /// Make WebVTT of a subtitle track or file. Answers [`Output::Subtitles`].
+    Subtitles(SubtitlesTask),
     /// Make sprites and posters. Answers [`Output::Stills`].
     Stills(StillsTask),
     /// Demux finished renditions again. Needs no source. Answers [`Output::Verified`].
@@ -398,6 +403,10 @@ pub enum Output {
     Sampled(Sampled),
     /// Of [`Task::Chunk`] and [`Task::Audio`]; the segments came as events.
     Written(Written),
+    /// Of [`Task::Sidecar`].
+    Sidecar(SidecarText),
+    /// Of [`Task::Subtitles`].
+    Subtitles(SubtitlesWritten),
     /// Of [`Task::Stills`].
     Stills(StillsWritten),
     /// Of [`Task::Verify`], in its order.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flodrama_asset::document::{JobState, Pointer, Preview, Progress, RungProgress};
-use flodrama_asset::{AssetId, JobFile, ObjectKey, UPLOADS_PREFIX, Version};
+use flodrama_asset::{AssetId, JobFile, ObjectKey, UPLOADS_PREFIX, Version, is_sidecar};
 use futures::future;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -89,8 +89,8 @@ async fn uploads(store: &Store) -> Result<BTreeMap<AssetId, Summary>, StoreError
 }
 
 /// Sidecars belong to an episode, and the S3 console makes empty objects for folders.
-fn is_episode(key: &str) -> bool {
-    !key.ends_with('/') && !key.ends_with(".srt") && !key.ends_with(".vtt")
+pub fn is_episode(key: &str) -> bool {
+    !key.ends_with('/') && !is_sidecar(key)
 }
 
 async fn status_of(
@@ -187,7 +187,14 @@ mod tests {
 
     fn source(etag: &str) -> SourceRef {
         let (bucket, key) = ("b".to_owned(), "uploads/demo.mp4".to_owned());
-        SourceRef { bucket, key, etag: etag.to_owned(), version_id: None, sequencer: None }
+        SourceRef {
+            bucket,
+            key,
+            etag: etag.to_owned(),
+            version_id: None,
+            sequencer: None,
+            sidecars: Vec::new(),
+        }
     }
 
     fn job(version: &str, state: JobState, minutes: i64) -> Progress {

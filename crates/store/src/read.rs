@@ -21,6 +21,8 @@ pub struct Head {
     pub etag: String,
     /// When it was written, to the second.
     pub last_modified: OffsetDateTime,
+    /// S3 version id, where the bucket keeps versions.
+    pub version_id: Option<String>,
 }
 
 /// An object in memory.
@@ -54,6 +56,8 @@ impl Store {
         };
         Ok(Some(Head {
             size: size_of(head.content_length()),
+            // Buckets without versions say "null".
+            version_id: head.version_id.filter(|id| !id.is_empty() && id != "null"),
             etag: unquoted(head.e_tag),
             last_modified: head.last_modified.map_or(OffsetDateTime::UNIX_EPOCH, |t| utc(&t)),
         }))

@@ -96,6 +96,19 @@ impl Store {
         sent.map_err(|e| StoreError::sdk("PutObject", &stored.key, e))
     }
 
+    /// Copies an object within the bucket, whatever is at its new key; false where there is none to copy.
+    pub async fn copy(&self, from: &ObjectKey, to: &ObjectKey) -> Result<bool, StoreError> {
+        let stored = Stored::from(to);
+        // No key of ours but an upload's holds a character that a header does not.
+        let source = format!("{}/{from}", self.bucket);
+        let request = self.client.copy_object().bucket(&self.bucket).key(&stored.key).copy_source(source);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(e) if status(&e) == Some(404) => Ok(false),
+            Err(e) => Err(StoreError::sdk("CopyObject", &stored.key, e)),
+        }
+    }
+
     /// Removes an object; one that is not there is removed already.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let path = key.to_string();

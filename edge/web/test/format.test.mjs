@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bitrate, clock, rungName, runningTime, speedName, spokenTime, titleFromId } from "../format.js";
+import { bitrate, chapterAt, clock, rungName, runningTime, speedName, spokenTime, titleFromId } from "../format.js";
 
 test("a clock shows hours only where there are any", () => {
   const times = [0, 7.9, 59.999, 60, 754, 3600, 3723].map(clock);
@@ -46,4 +46,14 @@ test("an id stands in for a title", () => {
 
 test("the ordinary speed has a name", () => {
   assert.deepEqual([0.5, 1, 1.25].map(speedName), ["0.5×", "Normal", "1.25×"]);
+});
+
+test("a chapter is on from its start until its end", () => {
+  const chapters = [
+    { start_ms: 0, end_ms: 2000, title: "One" },
+    { start_ms: 2500, end_ms: 5000, title: "Two" },
+  ];
+  const titles = [0, 1.999, 2, 2.5, 4.9, 5].map((time) => chapterAt(chapters, time));
+  assert.deepEqual(titles, ["One", "One", undefined, "Two", "Two", undefined]);
+  assert.equal(chapterAt([], 1), undefined);
 });

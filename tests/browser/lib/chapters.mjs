@@ -190,8 +190,30 @@ export async function tracks({ player, report }) {
     };
     await turned(true);
     await player.advance(0.5);
+    await reads(player, report);
     await turned(false);
+    // The other sound is French by now: its forced subtitles show where no others do, and are not for choosing.
+    await player.until(() => document.querySelector("#captions").textContent === "Port", 5_000);
+    report.expect("forced subtitles are not in the menu", subtitles.length === 1, subtitles.length);
   }
+}
+
+/** The subtitles of the shared episode say which second it is. */
+async function reads(player, report) {
+  await player.until(() => /^Second \d+$/.test(document.querySelector("#captions").textContent), 10_000);
+  const { text, italic, time } = await player.page.evaluate(() => ({
+    text: document.querySelector("#captions").textContent,
+    italic: document.querySelector("#captions i")?.textContent,
+    time: document.querySelector("video").currentTime,
+  }));
+  report.facts.cue = { text, time };
+  const second = Number(text.split(" ").pop());
+  report.expect(
+    "the subtitles say what is said now",
+    second <= time + 0.3 && time - 0.3 <= second + 1,
+    `${text} at ${time}`,
+  );
+  report.expect("italics are italic", italic === "Second", italic);
 }
 
 export async function keyboard({ player, report }) {

@@ -13,6 +13,7 @@ mod passthrough;
 mod real;
 mod refused;
 mod stills;
+mod subtitles;
 mod title;
 mod tree;
 mod unfinished;

@@ -173,12 +173,22 @@ fn start_shared() -> Stack {
         ..Clip::default()
     };
     let clip = clip.make(&folder);
+    let lines = folder.join("the-harbour.en.srt");
+    std::fs::write(&lines, seconds(24)).expect("subtitles");
+    let signs = folder.join("the-harbour.fr.forced.srt");
+    std::fs::write(&signs, "1\n00:00:00,000 --> 00:00:24,000\nPort\n").expect("subtitles");
     let data = folder.join("data");
     let process = Process::start(Path::new("sh"), |command| {
         command.args(["-c", UNTIL_TOLD]).arg(programs::flodrama()).env("FOLDER", &folder);
-        command.arg("up").arg("--data").arg(&data).args(["--port", "0"]).arg(clip);
+        command.arg("up").arg("--data").arg(&data).args(["--port", "0"]).arg(clip).arg(lines).arg(signs);
     });
     let stack = Stack::ready(process, &data);
     stack.page(EPISODE);
     stack
+}
+
+/// SubRip that says which second it is, from the first to the last.
+fn seconds(count: u32) -> String {
+    let cue = |s: u32| format!("{s}\n00:00:{s:02},000 --> 00:00:{:02},000\n<i>Second</i> {s}\n\n", s + 1);
+    (0..count).map(cue).collect()
 }

@@ -54,6 +54,17 @@ pub async fn probe(input: &Path, json: bool) -> anyhow::Result<()> {
             s.language.as_deref().unwrap_or("no language")
         );
     }
+    for s in &source.sidecars {
+        match &s.text {
+            Ok(text) => {
+                println!("  subs    file {}: {}, {}, {} cues", s.name, text.format, text.encoding, text.cues)
+            }
+            Err(why) => println!("  subs    file {}: {why}", s.name),
+        }
+    }
+    if !source.chapters.is_empty() {
+        println!("  chapters {}", source.chapters.len());
+    }
     Ok(())
 }
 
@@ -84,7 +95,7 @@ pub async fn plan(input: &Path, asked: &Asked, json: bool) -> anyhow::Result<()>
     readable(input)?;
     let scratch = tempfile::tempdir()?;
     let (children, slots) = (children(scratch.path())?, Work::default().slots());
-    let source = job::probe(&children, input, &limits()).await?;
+    let source = job::probe(&children, input, &job::sidecars::beside(input)?, &limits()).await?;
     let (complexity, cpu_seconds) =
         job::measure(&children, input, &source, &preset, &limits(), slots).await?;
     let mut plan = choice.plan(&source, complexity.as_ref(), &preset);
@@ -125,7 +136,8 @@ pub async fn encoders(json: bool) -> anyhow::Result<()> {
 async fn source(input: &Path) -> anyhow::Result<SourceInfo> {
     readable(input)?;
     let scratch = tempfile::tempdir()?;
-    Ok(job::probe(&children(scratch.path())?, input, &limits()).await?)
+    let sidecars = job::sidecars::beside(input)?;
+    Ok(job::probe(&children(scratch.path())?, input, &sidecars, &limits()).await?)
 }
 
 /// A missing file is the user's to mend, not a fault of ours.

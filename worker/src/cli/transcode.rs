@@ -13,6 +13,7 @@ use super::inspect::{Asked, children, readable};
 use crate::config::{Work, limits};
 use crate::error::JobError;
 use crate::family::Choice;
+use crate::job::sidecars::{self, Sidecar};
 use crate::job::status::Status;
 use crate::job::{Job, Ledger, Proven, preview};
 use crate::plan::Preset;
@@ -31,9 +32,11 @@ pub async fn run(
     let (preset, choice) = asked.resolve().await?;
     // Children work in a folder of their own, where a relative path would lead elsewhere.
     let out_dir = &std::path::absolute(out_dir).map_err(|e| JobError::io("output folder", &e))?;
-    let work = work_folder(input, out_dir, &preset, &choice)?;
+    let sidecars = sidecars::beside(input)?;
+    let work = work_folder(input, &sidecars, out_dir, &preset, &choice)?;
     let job = Job {
         input: input.to_owned(),
+        sidecars,
         tree: out_dir.to_owned(),
         ledger: Ledger::Folder(work.clone()),
         children: children(&work)?,
@@ -88,7 +91,7 @@ async fn to_the_end(
         eprintln!("{}", next.left().unwrap_or_default());
         let anew = clear(&job.tree, &work)
             .await
-            .and_then(|()| work_folder(&job.input, &job.tree, &job.preset, &next))
+            .and_then(|()| work_folder(&job.input, &job.sidecars, &job.tree, &job.preset, &next))
             .and_then(|work| Ok((children(&work)?, work)));
         match anew {
             Ok((children, folder)) => {
@@ -103,7 +106,8 @@ async fn to_the_end(
 /// Takes away what a device left: a rendition is never mixed from two families. Children that were ended with the job
 /// may still write for a moment, so it waits for that, and tries again.
 async fn clear(out_dir: &Path, work: &Path) -> Result<(), JobError> {
-    let made = ["video", "trick", "audio", "thumbs", "poster", "preview"].map(|name| out_dir.join(name));
+    let made =
+        ["video", "trick", "audio", "subs", "thumbs", "poster", "preview"].map(|name| out_dir.join(name));
     let mut outcome = Ok(());
     for _ in 0..CLEAR_TRIES {
         tokio::time::sleep(CLEAR_PAUSE).await;
@@ -120,9 +124,15 @@ async fn clear(out_dir: &Path, work: &Path) -> Result<(), JobError> {
     outcome
 }
 
-/// Where commits are kept until the tree is complete: named for the very content, preset and family, so that an
+/// Where commits are kept until the tree is complete: named for the very content, files beside it, preset and family, so that an
 /// interrupted run of another source is never taken for one of this.
-fn work_folder(input: &Path, out_dir: &Path, preset: &Preset, choice: &Choice) -> Result<PathBuf, JobError> {
+fn work_folder(
+    input: &Path,
+    sidecars: &[Sidecar],
+    out_dir: &Path,
+    preset: &Preset,
+    choice: &Choice,
+) -> Result<PathBuf, JobError> {
     let file = std::fs::metadata(input).map_err(|e| JobError::io("input", &e))?;
     let modified = file.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
     let source = SourceRef {
@@ -131,6 +141,7 @@ fn work_folder(input: &Path, out_dir: &Path, preset: &Preset, choice: &Choice) -
         etag: format!("{}-{}", file.len(), modified.unwrap_or_default().as_nanos()),
         version_id: None,
         sequencer: None,
+        sidecars: sidecars.iter().map(sidecars::local_ref).collect::<Result<_, _>>()?,
     };
     let version = Version::derive(&source, &preset.identity(), &choice.family.identity());
     let work = out_dir.join(format!(".{version}"));

@@ -3,15 +3,12 @@
 use flodrama_asset::{SourceRef, UPLOADS_PREFIX};
 use serde::Deserialize;
 
-/// Extensions that are taken along with an episode, not as one.
-const SIDECARS: [&str; 2] = [".srt", ".vtt"];
-
 /// The message is no event of a bucket.
 #[derive(Debug, thiserror::Error)]
 #[error("the message is no S3 event: {0}")]
 pub struct BadEvent(String);
 
-/// Every episode that a message announces. Test events, deletions and sidecars announce none.
+/// Every upload that a message announces, episodes and subtitle files. Test events and deletions announce none.
 pub fn uploads(body: &str) -> Result<Vec<SourceRef>, BadEvent> {
     let envelope: Envelope = serde_json::from_str(body).map_err(|e| BadEvent(e.to_string()))?;
     let found = match envelope {
@@ -25,14 +22,12 @@ pub fn uploads(body: &str) -> Result<Vec<SourceRef>, BadEvent> {
         }
         _ => return Err(BadEvent("neither Records nor an EventBridge detail".into())),
     };
-    Ok(found.into_iter().filter(is_episode).collect())
+    Ok(found.into_iter().filter(is_upload).collect())
 }
 
-fn is_episode(source: &SourceRef) -> bool {
-    let key = source.key.to_ascii_lowercase();
-    source.key.starts_with(UPLOADS_PREFIX)
-        && !key.ends_with('/')
-        && !SIDECARS.iter().any(|extension| key.ends_with(extension))
+/// The S3 console makes empty objects for folders.
+fn is_upload(source: &SourceRef) -> bool {
+    source.key.starts_with(UPLOADS_PREFIX) && !source.key.ends_with('/')
 }
 
 #[derive(Deserialize)]
@@ -106,6 +101,7 @@ impl Object {
             // Buckets without versions say "null".
             version_id: self.version_id.filter(|v| !v.is_empty() && v != "null"),
             sequencer: self.sequencer,
+            sidecars: Vec::new(),
         })
     }
 }
@@ -174,9 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn test_events_deletions_sidecars_and_other_prefixes_announce_nothing() {
+    fn subtitle_files_are_uploads_too() {
+        assert_eq!(keys(&notification("uploads/demo.en.srt")), ["uploads/demo.en.srt"]);
+    }
+
+    #[test]
+    fn test_events_deletions_folders_and_other_prefixes_announce_nothing() {
         assert!(keys(r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#).is_empty());
-        assert!(keys(&notification("uploads/demo.en.srt")).is_empty());
+        assert!(keys(&notification("uploads/season-1/")).is_empty());
         assert!(keys(&notification("vod/demo/current.json")).is_empty());
         assert!(keys(&notification("uploads/a.mp4").replace("ObjectCreated:", "ObjectRemoved:")).is_empty());
     }

@@ -1,5 +1,6 @@
 //! Messages as states: received, parsed, held, done. Dropping the hold stops the heartbeat.
 
+pub mod episode;
 pub mod event;
 
 use std::time::Duration;

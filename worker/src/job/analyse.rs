@@ -40,7 +40,7 @@ pub async fn analyse(job: &Job, source: &SourceInfo, status: &Sender) -> Result<
 pub fn complexity(samples: &BTreeMap<String, Commit>) -> Option<Complexity> {
     let sampled = samples.values().filter_map(|commit| match &commit.result {
         TaskResult::Sampled(sampled) => Some(sampled),
-        TaskResult::Written(_) | TaskResult::Stills(_) => None,
+        TaskResult::Written(_) | TaskResult::Subtitles(_) | TaskResult::Stills(_) => None,
     });
     let complexity = Complexity::of(sampled);
     (complexity.samples > 0).then_some(complexity)
@@ -60,7 +60,7 @@ pub async fn measure(
     let samples = Sampling { children, input, ledger: &ledger, slots }.run(tasks, |_| {}).await?;
     let cpu_ms = samples.values().map(|commit| match &commit.result {
         TaskResult::Sampled(sampled) => sampled.cpu_ms,
-        TaskResult::Written(_) | TaskResult::Stills(_) => 0,
+        TaskResult::Written(_) | TaskResult::Subtitles(_) | TaskResult::Stills(_) => 0,
     });
     Ok((complexity(&samples), cpu_ms.sum::<u64>() as f64 / 1000.0))
 }

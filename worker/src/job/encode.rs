@@ -12,6 +12,7 @@ use super::Job;
 use super::ledger::Commit;
 use super::preview::Preview;
 use super::sessions::{Again, Sessions};
+use super::sidecars;
 use super::status::{Encoding, Sender};
 use crate::child::Heard;
 use crate::error::{JobError, Result};
@@ -163,12 +164,16 @@ async fn one(job: &Job, task: &NamedTask, preview: &Preview, encoding: &Mutex<En
         }
         preview.hear(heard);
     };
-    let finished = job.children.run(&task.name, &task.task, Some(&job.input), heard).await;
-    let finished = finished.map_err(|e| match task.is_on_device() {
-        true => JobError { fault: family::blame(&e), ..e },
-        false => e,
-    })?;
-    let commit = Commit::of(finished)?;
+    let finished = job.children.run(&task.name, &task.task, Some(job.input_of(task)?), heard).await;
+    let commit = match finished {
+        Ok(finished) => Commit::of(finished)?,
+        Err(e) if task.is_dispensable() && sidecars::may_go_without(&e) => {
+            tracing::warn!(task = task.name, detail = e.detail, "left out: {}", e.message);
+            Commit::left_out(&sidecars::why(&e))
+        }
+        Err(e) if task.is_on_device() => return Err(JobError { fault: family::blame(&e), ..e }),
+        Err(e) => return Err(e),
+    };
     job.ledger.commit(&task.name, &commit, &job.tree, |path| preview.has_stored(path)).await?;
     preview.committed(&commit);
     if task.frames > 0 {

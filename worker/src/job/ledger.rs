@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use flodrama_asset::{AssetId, JobFile, ObjectKey, PublishedFile, TrackFile, Version};
-use flodrama_media::task::{Output, Sampled, SegmentWritten, StillsWritten, Written};
+use flodrama_media::task::{Output, Sampled, SegmentWritten, StillsWritten, SubtitlesWritten, Written};
 use flodrama_store::{Condition, Put, Store};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub struct Commit {
 pub enum TaskResult {
     /// Of a chunk or an audio track.
     Written(Written),
+    /// Of subtitles.
+    Subtitles(SubtitlesWritten),
     /// Of the stills.
     Stills(StillsWritten),
     /// Of a sample.
@@ -37,6 +39,7 @@ impl Commit {
     pub fn of(finished: Finished) -> Result<Commit> {
         let result = match finished.output {
             Output::Written(written) => TaskResult::Written(written),
+            Output::Subtitles(subtitles) => TaskResult::Subtitles(subtitles),
             Output::Stills(stills) => TaskResult::Stills(stills),
             Output::Sampled(sampled) => TaskResult::Sampled(sampled),
             other => return Err(JobError::internal("commit", format_args!("unexpected answer {other:?}"))),
@@ -45,6 +48,12 @@ impl Commit {
         let mut segments = finished.segments;
         segments.sort_by(|a, b| (&a.track, a.number).cmp(&(&b.track, b.number)));
         Ok(Commit { result, segments })
+    }
+
+    /// The record of subtitles that cannot be read: whoever goes on with this job leaves them out as well.
+    pub fn left_out(why: &str) -> Commit {
+        let written = SubtitlesWritten { left_out: Some(why.to_owned()), ..SubtitlesWritten::default() };
+        Commit { result: TaskResult::Subtitles(written), segments: Vec::new() }
     }
 
     /// Paths below the tree of all files that the task wrote.
@@ -60,6 +69,7 @@ impl Commit {
             TaskResult::Stills(stills) => {
                 segments.chain(stills.files.iter().map(|(f, _)| f.clone())).collect()
             }
+            TaskResult::Subtitles(subtitles) => subtitles.file.iter().map(|(path, _)| path.clone()).collect(),
             TaskResult::Sampled(_) => Vec::new(),
         }
     }

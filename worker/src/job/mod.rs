@@ -7,8 +7,11 @@ mod package;
 pub mod preview;
 mod proof;
 mod report;
+pub mod reuse;
 mod sessions;
+pub mod sidecars;
 pub mod status;
+mod subtitles;
 
 use std::path::{Path, PathBuf};
 
@@ -22,11 +25,13 @@ use tokio_util::sync::CancellationToken;
 pub use analyse::measure;
 pub use ledger::{Commit, Ledger, published};
 pub use proof::Proof;
+use sidecars::Sidecar;
 use status::{Sender, enter};
 
 use crate::child::Children;
 use crate::error::{JobError, Result};
 use crate::family::Choice;
+use crate::plan::tasks::NamedTask;
 use crate::plan::{Plan, Preset};
 
 /// Everything that a job needs.
@@ -34,6 +39,8 @@ use crate::plan::{Plan, Preset};
 pub struct Job {
     /// The source, on this machine.
     pub input: PathBuf,
+    /// Subtitle files beside it.
+    pub sidecars: Vec<Sidecar>,
     /// Folder that receives the published tree.
     pub tree: PathBuf,
     /// What is finished, and where finished files go.
@@ -84,10 +91,17 @@ impl Job {
         }
     }
 
+    /// What a task reads: the source, or a subtitle file beside it.
+    fn input_of(&self, task: &NamedTask) -> Result<&Path> {
+        let Some(name) = task.sidecar() else { return Ok(&self.input) };
+        let sidecar = self.sidecars.iter().find(|s| s.name == name);
+        sidecar.map(|s| s.path.as_path()).ok_or_else(|| JobError::internal("subtitle file", name))
+    }
+
     async fn story(&self, status: &Sender) -> Result<Proven> {
         tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
         enter(status, "probe", 3.0);
-        let source = probe(&self.children, &self.input, &self.limits).await?;
+        let source = probe(&self.children, &self.input, &self.sidecars, &self.limits).await?;
         let samples = analyse::analyse(self, &source, status).await?;
         let complexity = analyse::complexity(&samples);
         let plan = self.choice.plan(&source, complexity.as_ref(), &self.preset);
@@ -108,8 +122,7 @@ impl Job {
         enter(status, "proof", 94.0);
         let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
         commits.extend(samples);
-        let report =
-            report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions.stills, &proof);
+        let report = report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions, &proof);
         let (cpu_seconds, peak_child_mib) = (report.cpu_seconds, report.peak_child_mib);
         let report = serde_json::to_string_pretty(&report).map_err(|e| JobError::internal("report", e))?;
         let mut files = Vec::new();
@@ -121,12 +134,19 @@ impl Job {
     }
 }
 
-/// Says what a file is.
-pub async fn probe(children: &Children, input: &Path, limits: &Limits) -> Result<SourceInfo> {
-    match children.run("probe", &Task::Probe(*limits), Some(input), |_| {}).await?.output {
-        Output::Source(source) => Ok(*source),
-        other => Err(JobError::internal("probe", format_args!("unexpected answer {other:?}"))),
-    }
+/// Says what a file is, and what the subtitle files beside it hold.
+pub async fn probe(
+    children: &Children,
+    input: &Path,
+    sidecars: &[Sidecar],
+    limits: &Limits,
+) -> Result<SourceInfo> {
+    let mut source = match children.run("probe", &Task::Probe(*limits), Some(input), |_| {}).await?.output {
+        Output::Source(source) => *source,
+        other => return Err(JobError::internal("probe", format_args!("unexpected answer {other:?}"))),
+    };
+    source.sidecars = sidecars::look(children, sidecars).await?;
+    Ok(source)
 }
 
 async fn write(tree: &Path, path: &str, text: &str) -> Result<()> {

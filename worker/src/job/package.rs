@@ -8,9 +8,12 @@ use flodrama_hls::build::{
     self, AudioMedia, IFrameVariant, ImageVariant, ImagesPlaylist, MediaKind, MediaPlaylist, Multivariant,
     Rates, Segment, Sheet, TileLayout, Variant, VideoRange,
 };
-use flodrama_media::task::{HdrTransfer, RungTask, SegmentWritten, StillsWritten, TrackWritten};
+use flodrama_media::task::{
+    HdrTransfer, RungTask, SegmentWritten, StillsWritten, SubtitlesWritten, TrackWritten,
+};
 
 use super::ledger::{Commit, TaskResult};
+use super::subtitles;
 use crate::error::{JobError, Result};
 use crate::plan::Plan;
 
@@ -28,6 +31,8 @@ pub struct Track {
 pub struct Renditions {
     /// By folder, such as `video/720p`.
     pub tracks: BTreeMap<String, Track>,
+    /// Subtitles by task name, those that were left out as well.
+    pub subtitles: BTreeMap<String, SubtitlesWritten>,
     /// Sprites and posters.
     pub stills: StillsWritten,
 }
@@ -47,9 +52,11 @@ impl Renditions {
     pub fn join(plan: &Plan, commits: &BTreeMap<String, Commit>) -> Result<Renditions> {
         let mut tracks: BTreeMap<String, Track> = BTreeMap::new();
         let mut stills = None;
-        for commit in commits.values() {
+        let mut subtitles = BTreeMap::new();
+        for (task, commit) in commits {
             match &commit.result {
                 TaskResult::Stills(s) => stills = Some(s.clone()),
+                TaskResult::Subtitles(written) => drop(subtitles.insert(task.clone(), written.clone())),
                 TaskResult::Sampled(_) => {}
                 TaskResult::Written(written) => {
                     for track in &written.tracks {
@@ -84,7 +91,7 @@ impl Renditions {
             }
         }
         let stills = stills.ok_or_else(|| JobError::internal("package", "no stills"))?;
-        Ok(Renditions { tracks, stills })
+        Ok(Renditions { tracks, subtitles, stills })
     }
 
     fn track(&self, file: &PublishedFile) -> Result<(&Track, String)> {
@@ -121,6 +128,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
         renditions: Vec::new(),
         audio: Vec::new(),
         subs: Vec::new(),
+        chapters: plan.chapters.clone(),
         posters: posters(plan, &renditions.stills),
         thumbhash: renditions.stills.thumbhash.clone(),
     };
@@ -147,9 +155,14 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             codecs: track.written.codecs.clone(),
         });
     }
+    let subs = subtitles::package(plan, renditions)?;
+    files.extend(subs.playlists);
+    multivariant.subtitles = subs.media;
+    asset.subs = subs.documents;
     for ((name, range, rung), track, path, mut playlist) in videos {
         playlist.target_duration_s = Some(target);
-        let rates = Rates::of_variant(playlist.rates(), audio_rates.iter().copied(), []);
+        let rates =
+            Rates::of_variant(playlist.rates(), audio_rates.iter().copied(), subs.rates.iter().copied());
         files.insert(path.clone(), playlist.render().map_err(built)?);
         multivariant.variants.push(Variant {
             uri: path,
@@ -160,7 +173,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             frame_rate: plan.cadence.rate.as_f64(),
             video_range: range,
             audio_group: plan.audio.first().map(|a| audio_group(a.channels)),
-            subtitle_group: None,
+            subtitle_group: multivariant.subtitles.first().map(|s| s.group.clone()),
         });
         asset.renditions.push(Rendition {
             name: name.to_string(),
@@ -197,6 +210,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
     });
     files.insert(PublishedFile::ImagesPlaylist.to_string(), images.render().map_err(built)?);
     files.insert(PublishedFile::Storyboard.to_string(), images.storyboard_vtt().map_err(built)?);
+    files.extend(subtitles::chapters(plan));
     files.insert(PublishedFile::Multivariant.to_string(), multivariant.render().map_err(built)?);
     let json = serde_json::to_string_pretty(&asset).map_err(|e| JobError::internal("asset.json", e))?;
     files.insert(PublishedFile::Asset.to_string(), json);

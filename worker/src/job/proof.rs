@@ -83,6 +83,7 @@ pub async fn prove(
         proof.samples += verified.samples;
     }
 
+    subtitles(renditions, tree, &mut faults).await;
     let folder = Folder { root: tree.to_owned(), texts: package.files.clone() };
     let rules = tokio::task::spawn_blocking(move || check::check("main.m3u8", &folder)).await;
     let rules =
@@ -110,5 +111,25 @@ async fn demux(renditions: &Renditions, tree: &Path, children: &Children) -> Res
     match children.run("verify", &Task::Verify(tasks), None, |_| {}).await?.output {
         Output::Verified(verified) if verified.len() == renditions.tracks.len() => Ok(verified),
         other => Err(JobError::internal("verify", format_args!("unexpected answer {other:?}"))),
+    }
+}
+
+/// Reads every subtitle file again, whole: each has the cues that its task counted.
+async fn subtitles(renditions: &Renditions, tree: &Path, faults: &mut Vec<String>) {
+    for written in renditions.subtitles.values() {
+        let Some((path, bytes)) = &written.file else { continue };
+        match tokio::fs::read_to_string(tree.join(path)).await {
+            Ok(text) => {
+                let cues = text.lines().filter(|line| line.contains("-->")).count();
+                if cues != written.cues as usize || text.len() as u64 != *bytes {
+                    let wanted = written.cues;
+                    faults.push(format!(
+                        "{path} has {cues} cues in {} bytes, not {wanted} in {bytes}",
+                        text.len()
+                    ));
+                }
+            }
+            Err(e) => faults.push(format!("{path}: {e}")),
+        }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::{FORMAT_VERSION, SourceRef};
 use flodrama_media::SourceInfo;
+use flodrama_media::task::TextSource;
 use serde::Serialize;
 
 use super::ledger::{Commit, TaskResult};
+use super::package::Renditions;
 use super::proof::Proof;
 use crate::plan::Plan;
 
@@ -29,6 +31,8 @@ pub struct Report<'a> {
     pub frames: u64,
     /// Repeated output frames.
     pub repeated_frames: u64,
+    /// What became of each subtitle rendition.
+    pub subtitles: Vec<Subtitles<'a>>,
     /// Why the poster is this frame.
     pub poster: Poster<'a>,
     /// What was checked before publication.
@@ -65,6 +69,21 @@ pub struct Source<'a> {
     keyframes: usize,
     audio: &'a [flodrama_media::AudioTrack],
     subtitles: &'a [flodrama_media::SubtitleTrack],
+    sidecars: &'a [flodrama_media::SidecarTrack],
+    chapters: usize,
+}
+
+/// A subtitle rendition.
+#[derive(Clone, Debug, Serialize)]
+pub struct Subtitles<'a> {
+    folder: &'a str,
+    from: &'a TextSource,
+    cues: u32,
+    /// Cues of the source that cannot be read.
+    lost: u32,
+    /// Why it is not published after all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<&'a str>,
 }
 
 /// A choice of the plan.
@@ -87,7 +106,7 @@ pub fn report<'a>(
     source: &'a SourceInfo,
     plan: &'a Plan,
     commits: &'a BTreeMap<String, Commit>,
-    stills: &'a flodrama_media::task::StillsWritten,
+    renditions: &'a Renditions,
     proof: &'a Proof,
 ) -> Report<'a> {
     let mut tasks = BTreeMap::new();
@@ -99,6 +118,7 @@ pub fn report<'a>(
                 repeated_frames += w.repeated_frames;
                 (w.cpu_ms, w.peak_kib)
             }
+            TaskResult::Subtitles(s) => (s.cpu_ms, s.peak_kib),
             TaskResult::Stills(s) => (s.cpu_ms, s.peak_kib),
             TaskResult::Sampled(s) => (s.cpu_ms, s.peak_kib),
         };
@@ -124,13 +144,16 @@ pub fn report<'a>(
             keyframes: source.video.keyframes.len(),
             audio: &source.audio,
             subtitles: &source.subtitles,
+            sidecars: &source.sidecars,
+            chapters: source.chapters.len(),
         },
         preset: &plan.preset,
         family: &plan.family,
         choices: plan.reasons.iter().map(|(what, why)| Choice { what, why }).collect(),
         frames: plan.frames,
         repeated_frames,
-        poster: Poster { at_ms: stills.poster_ms, why: &stills.poster_reason },
+        subtitles: subtitles(plan, renditions),
+        poster: Poster { at_ms: renditions.stills.poster_ms, why: &renditions.stills.poster_reason },
         proof,
         // To the hundredth: that is how the kernel counts.
         cpu_seconds: (tasks.values().map(|t| t.cpu_seconds).sum::<f64>() * 100.0).round() / 100.0,
@@ -138,4 +161,17 @@ pub fn report<'a>(
         tasks,
         bytes,
     }
+}
+
+fn subtitles<'a>(plan: &'a Plan, renditions: &'a Renditions) -> Vec<Subtitles<'a>> {
+    let became = plan.subtitles.iter().filter_map(|s| Some((s, renditions.subtitles.get(&s.task_name())?)));
+    became
+        .map(|(s, written)| Subtitles {
+            folder: &s.folder,
+            from: &s.from,
+            cues: written.cues,
+            lost: written.lost,
+            left_out: written.left_out.as_deref(),
+        })
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use flodrama_media::task::{COPY, Role};
+use flodrama_media::task::{COPY, Role, TextSource};
 
 use super::Plan;
 
@@ -75,6 +75,16 @@ impl fmt::Display for Plan {
                 a.group, a.channels, a.bit_rate, a.stream
             )?;
         }
+        for s in &self.subtitles {
+            let from = match &s.from {
+                TextSource::Stream(stream) => format!("stream {stream}"),
+                TextSource::Sidecar(name) => format!("file {name}"),
+            };
+            writeln!(f, "  subs/{}  WebVTT '{}', {from}", s.folder, s.name)?;
+        }
+        for c in &self.chapters {
+            writeln!(f, "  chapter      {:.3} s to {:.3} s, '{}'", ms(c.start_ms), ms(c.end_ms), c.title)?;
+        }
         let stills = &self.stills;
         writeln!(
             f,
@@ -90,4 +100,8 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+fn ms(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

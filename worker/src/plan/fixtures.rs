@@ -46,6 +46,8 @@ pub fn source(frames: i64) -> SourceInfo {
         video: video((0..frames).map(|i| i * 3600).collect()),
         audio: vec![audio(1, Some("eng"), true)],
         subtitles: Vec::new(),
+        sidecars: Vec::new(),
+        chapters: Vec::new(),
     }
 }
 

@@ -53,6 +53,45 @@ pub fn parse(tag: Option<&str>) -> Tag {
     }
 }
 
+/// The tag with its script and region, as subtitles need it: `zh-Hant` is not `zh-Hans`, `pt-BR` not `pt`.
+pub fn with_subtags(tag: Option<&str>) -> String {
+    let mut out = parse(tag).bcp47;
+    if out == "und" {
+        return out;
+    }
+    for part in tag.unwrap_or_default().split(['-', '_']).skip(1) {
+        let letters = part.bytes().all(|b| b.is_ascii_alphabetic());
+        let digits = part.bytes().all(|b| b.is_ascii_digit());
+        match part.len() {
+            4 if letters => {
+                let (head, tail) = part.split_at(1);
+                out = format!("{out}-{}{}", head.to_ascii_uppercase(), tail.to_ascii_lowercase());
+            }
+            2 if letters => out = format!("{out}-{}", part.to_ascii_uppercase()),
+            3 if digits => out = format!("{out}-{part}"),
+            // What else there may be tells no two renditions apart.
+            _ => break,
+        }
+    }
+    out
+}
+
+/// A language for people: `English`, `Chinese (Hant)`.
+pub fn name(tag: &str) -> String {
+    let (primary, subtags) = tag.split_once('-').map_or((tag, None), |(primary, rest)| (primary, Some(rest)));
+    let language = match primary.len() {
+        2 => Language::from_639_1(primary),
+        _ => Language::from_639_3(primary).filter(|_| primary != "und"),
+    };
+    // "Modern Greek (1453-)".
+    let name = language.map_or("Subtitles", |l| l.to_name());
+    let name = name.split(" (").next().unwrap_or(name);
+    match subtags {
+        Some(subtags) => format!("{name} ({subtags})"),
+        None => name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +111,31 @@ mod tests {
             assert_eq!(parse(Some(tag)).bcp47, bcp47, "{tag}");
         }
         assert_eq!(parse(Some("fre")).iso639_2, "fra");
+    }
+
+    #[test]
+    fn scripts_and_regions_are_kept_where_they_matter() {
+        let table = [
+            ("zho-hant", "zh-Hant"),
+            ("pt_BR", "pt-BR"),
+            ("es-419", "es-419"),
+            ("sr-Latn-RS", "sr-Latn-RS"),
+            ("eng", "en"),
+            ("en-x-private", "en"),
+            ("../..", "und"),
+        ];
+        for (tag, wanted) in table {
+            assert_eq!(with_subtags(Some(tag)), wanted, "{tag}");
+        }
+    }
+
+    #[test]
+    fn languages_have_names_for_people() {
+        for (tag, wanted) in
+            [("en", "English"), ("el", "Modern Greek"), ("und", "Subtitles"), ("pt-BR", "Portuguese (BR)")]
+        {
+            assert_eq!(name(tag), wanted);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod beside;
 mod boundaries;
 mod cadence;
+mod chapters;
 mod explain;
 pub mod family;
 #[cfg(test)]
@@ -14,12 +15,14 @@ mod passthrough;
 mod picture;
 pub mod preset;
 mod shown;
+mod subtitles;
 pub mod tasks;
 mod timing;
 pub mod title;
 
 use std::collections::BTreeMap;
 
+use flodrama_asset::document::Chapter;
 use flodrama_media::task::{
     COPY, Cadence, CopyTask, DeviceKind, PicturesOf, RungTask, SegmentSpan, TrickTask,
 };
@@ -32,6 +35,7 @@ use family::{Of, Rates};
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
 use shown::Shown;
+pub use subtitles::SubtitlePlan;
 use timing::Timing;
 pub use title::Complexity;
 
@@ -79,6 +83,12 @@ pub struct Plan {
     pub chunks: Vec<Chunk>,
     /// Audio renditions.
     pub audio: Vec<AudioPlan>,
+    /// Subtitle renditions.
+    #[serde(default)]
+    pub subtitles: Vec<SubtitlePlan>,
+    /// Chapters.
+    #[serde(default)]
+    pub chapters: Vec<Chapter>,
     /// Sprites and posters.
     pub stills: StillsPlan,
     /// Every choice and its reason: what, why.
@@ -235,17 +245,12 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
     let common = beside::Common { video, display, gop_frames, orientation: &orientation, colour: &colour };
     let beside =
         preset.video.beside.iter().filter_map(|ladder| common.ladder(ladder, &mut reasons)).collect();
-    for track in &source.subtitles {
-        let language = language::parse(track.language.as_deref()).bcp47;
-        let why = format!(
-            "stream {} ({}, {language}) is not carried over by this version",
-            track.stream, track.codec
-        );
-        reasons.push(("subtitles".into(), why));
-    }
     let origin_s = origin_pts as f64 * cadence.time_base.as_f64();
     let duration = Ratio::new(frames as i64 * rate.den, rate.num);
     let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
+    let subtitles = subtitles::subtitles(source, &mut reasons);
+    let duration_ms = (duration.as_f64() * 1000.0).round() as u64;
+    let chapters = chapters::chapters(source, origin_s, duration_ms, &mut reasons);
     Plan {
         preset: preset.name.clone(),
         family: family.name.clone(),
@@ -267,6 +272,8 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         trick,
         segments,
         audio,
+        subtitles,
+        chapters,
         reasons,
     }
 }
@@ -498,7 +505,8 @@ mod tests {
     fn whatever_is_left_out_is_said() {
         let mut s = source(100);
         s.audio.clear();
-        s.subtitles.push(flodrama_media::SubtitleTrack { stream: 5, codec: "subrip".into(), language: None });
+        let pictures = flodrama_media::SubtitleTrack { codec: "dvd_subtitle".into(), ..Default::default() };
+        s.subtitles.push(pictures);
         let plan = planned(&s);
         assert_eq!(why(&plan, "subtitles").len(), 1);
         assert_eq!(why(&plan, "audio"), ["the source has none"]);

@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 
 use flodrama_asset::{PublishedFile, TrackFile};
 use flodrama_media::SourceInfo;
-use flodrama_media::task::{AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, Task};
+use flodrama_media::task::{
+    AudioTask, ChunkTask, DeviceTask, Limits, StillsTask, SubtitlesTask, Task, TextSource,
+};
 
 use super::{Chunk, Plan};
 
 /// A task with the name under which its result is committed.
 #[derive(Clone, Debug)]
 pub struct NamedTask {
-    /// `chunk-0001`, `audio-en-2`, `stills`.
+    /// `chunk-0001`, `audio-en-2`, `subs-en`, `stills`.
     pub name: String,
-    /// Output frames that it makes; 0 for sound and stills.
+    /// Output frames that it makes; 0 for sound, subtitles and stills.
     pub frames: u64,
     /// The task.
     pub task: Task,
@@ -28,12 +30,25 @@ impl NamedTask {
     /// True where the task needs so little that it runs beside those that fill the cores. A whole track of sound takes
     /// as long as a few chunks; behind them it would keep a preview waiting, before them it would hold it up.
     pub fn is_beside(&self) -> bool {
-        matches!(self.task, Task::Audio(_))
+        matches!(self.task, Task::Audio(_) | Task::Subtitles(_))
     }
 
     /// True where the task reads what the chunks wrote.
     pub fn needs_all_chunks(&self) -> bool {
         matches!(self.task, Task::Stills(_))
+    }
+
+    /// The subtitle file that it reads, by name; none where it reads the source.
+    pub fn sidecar(&self) -> Option<&str> {
+        match &self.task {
+            Task::Subtitles(SubtitlesTask { from: TextSource::Sidecar(name), .. }) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// True where the episode is published without the result, if there is none: the source is to blame, or its decoder.
+    pub fn is_dispensable(&self) -> bool {
+        matches!(self.task, Task::Subtitles(_))
     }
 
     /// Lets a chunk encode its rungs on so many threads. Changes no bit of what it writes.
@@ -61,7 +76,7 @@ impl NamedTask {
 
 impl Plan {
     /// Every task of the plan, writing below `tree`, in the order in which they begin. Sound comes first: it runs beside
-    /// the chunks (see [`NamedTask::is_beside`]), so that a preview has it. Chunks follow in order of time, so that a
+    /// the chunks (see [`NamedTask::is_beside`]), so that a preview has it; subtitles next, beside them too. Chunks follow in order of time, so that a
     /// preview grows from its start. Stills come last: they are cut from the I-frame rendition, which spares decoding the
     /// source once more.
     pub fn tasks(&self, source: &SourceInfo, tree: &Path, limits: &Limits) -> Vec<NamedTask> {
@@ -132,7 +147,7 @@ impl Plan {
                 NamedTask::chunk(format!("chunk-{}-{i:04}", ladder.name), task)
             })
         });
-        audio.chain(chunks).chain(beside).chain([stills]).collect()
+        audio.chain(self.subtitles_tasks(tree, limits)).chain(chunks).chain(beside).chain([stills]).collect()
     }
 
     /// What a chunk has in every ladder.

@@ -7,8 +7,8 @@ mod wiring;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use flodrama_asset::AssetId;
 use flodrama_asset::document::JobState;
+use flodrama_asset::{AssetId, is_sidecar};
 use flodrama_store::catalogue;
 use flodrama_worker::cli::stop_signal;
 use tokio::net::TcpListener;
@@ -59,7 +59,12 @@ pub async fn run(data: &Path, port: u16, files: &[PathBuf]) -> anyhow::Result<()
 async fn publish(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
     let store = clients::store(config).await;
     let mut sent: Vec<AssetId> = Vec::new();
-    for file in files {
+    // Subtitle files first: they are there then when the episode's turn comes.
+    let is_subtitles = |file: &&PathBuf| file.to_str().is_some_and(is_sidecar);
+    for file in files.iter().filter(is_subtitles) {
+        upload::send(&store, file, &upload::key(file, None)?).await?;
+    }
+    for file in files.iter().filter(|file| !is_subtitles(file)) {
         sent.push(upload::send(&store, file, &upload::key(file, None)?).await?);
     }
     let http = clients::http()?;

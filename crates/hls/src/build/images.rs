@@ -164,7 +164,7 @@ impl ImagesPlaylist {
 }
 
 /// Milliseconds as WebVTT writes them.
-struct Timestamp(u64);
+pub(super) struct Timestamp(pub(super) u64);
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,6 +5,7 @@
 //! [`rates()`] and [`Rates::of_variant`], so the multivariant playlist is written last.
 
 mod attributes;
+mod chapters;
 mod error;
 mod images;
 mod media;
@@ -12,6 +13,7 @@ mod multivariant;
 mod order;
 mod rates;
 
+pub use chapters::{ChapterCue, chapters_vtt};
 pub use error::BuildError;
 pub use images::{ImagesPlaylist, Sheet, TileLayout};
 pub use media::{MediaKind, MediaPlaylist, Segment, common_target_duration_s};

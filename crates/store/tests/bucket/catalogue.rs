@@ -20,7 +20,14 @@ async fn put<T: serde::Serialize>(store: &Store, key: ObjectKey, value: &T) -> S
 async fn job(store: &Store, asset: &str, state: JobState, percent: f64) -> SourceRef {
     let key = format!("uploads/{asset}.mp4");
     let etag = put(store, ObjectKey::Upload(key.clone()), &asset).await;
-    let source = SourceRef { bucket: BUCKET.into(), key, etag, version_id: None, sequencer: None };
+    let source = SourceRef {
+        bucket: BUCKET.into(),
+        key,
+        etag,
+        version_id: None,
+        sequencer: None,
+        sidecars: Vec::new(),
+    };
     let (asset, version): (AssetId, Version) =
         (asset.parse().expect("id"), VERSION.parse().expect("version"));
     let progress = Progress {

@@ -13,7 +13,14 @@ async fn upload(s3: &S3, bytes: &[u8]) -> SourceRef {
     let key = ObjectKey::Upload(KEY.into());
     let put = s3.store.put(&key, bytes.to_vec(), Condition::Always).await.expect("put");
     let Put::Written(etag) = put else { panic!("refused") };
-    SourceRef { bucket: BUCKET.into(), key: KEY.into(), etag, version_id: None, sequencer: None }
+    SourceRef {
+        bucket: BUCKET.into(),
+        key: KEY.into(),
+        etag,
+        version_id: None,
+        sequencer: None,
+        sidecars: Vec::new(),
+    }
 }
 
 fn episode() -> Vec<u8> {

@@ -129,6 +129,7 @@ impl S3 {
             renditions: Vec::new(),
             audio: Vec::new(),
             subs: Vec::new(),
+            chapters: Vec::new(),
             posters: vec![poster(640), poster(1280), poster(1920)],
             thumbhash: "1QcSHQRnh493V4dIh4eXh1h4kJUI".into(),
         };
@@ -183,6 +184,13 @@ impl S3 {
             openssl::hash::hash(openssl::hash::MessageDigest::md5(), asset.as_bytes()).expect("MD5"),
         );
         let key = format!("uploads/{asset}.mp4");
-        SourceRef { bucket: BUCKET.into(), key, etag, version_id: None, sequencer: None }
+        SourceRef {
+            bucket: BUCKET.into(),
+            key,
+            etag,
+            version_id: None,
+            sequencer: None,
+            sidecars: Vec::new(),
+        }
     }
 }
