@@ -47,5 +47,5 @@ mod verify;
 
 pub use error::MediaError;
 pub use source::{
-    AudioTrack, CodedVideo, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, CodedVideo, Colour, Keyframe, Purpose, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
 };

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Keyframe, MediaError, Ratio, SourceInfo};
 
+mod sound;
+
+pub use sound::{AudioCodec, AudioTask, Loudness, LoudnessTarget};
+
 /// One piece of work for one child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -244,33 +248,6 @@ pub struct Trial {
     pub rung: RungTask,
 }
 
-/// Encode one audio track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AudioTask {
-    /// Folder that receives the published tree.
-    pub out: PathBuf,
-    /// Source limits.
-    pub limits: Limits,
-    /// Stream index.
-    pub stream: usize,
-    /// Folder name, `audio/<group>`.
-    pub group: String,
-    /// ISO 639-2 code for the track header.
-    pub language: String,
-    /// Start of the presentation in seconds of the file's clock: audio before it is cut, a gap after it is silence.
-    pub origin_s: f64,
-    /// Samples of the presentation, at `sample_rate`: the track is cut or padded with silence to this.
-    pub samples: u64,
-    /// Samples per second.
-    pub sample_rate: u32,
-    /// Channel count.
-    pub channels: u32,
-    /// Bits per second.
-    pub bit_rate: u32,
-    /// Sample positions at which segments end, ascending; the last is `samples`.
-    pub boundaries: Vec<u64>,
-}
-
 /// Make sprites and posters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StillsTask {
@@ -401,7 +378,7 @@ pub struct TrackWritten {
 }
 
 /// What a chunk or audio task wrote.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     /// Renditions.
     pub tracks: Vec<TrackWritten>,
@@ -409,6 +386,9 @@ pub struct Written {
     pub source_frames: u64,
     /// Output frames that repeat the one before, because the source had none for their time.
     pub repeated_frames: u64,
+    /// Of sound whose loudness was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<Loudness>,
     /// CPU time of the child, in milliseconds.
     pub cpu_ms: u64,
     /// Peak resident memory of the child, in KiB.

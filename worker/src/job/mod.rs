@@ -8,6 +8,7 @@ pub mod preview;
 mod proof;
 mod report;
 mod sessions;
+mod sound;
 pub mod status;
 
 use std::path::{Path, PathBuf};

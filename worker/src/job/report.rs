@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::{FORMAT_VERSION, SourceRef};
 use flodrama_media::SourceInfo;
+use flodrama_media::task::Loudness;
 use serde::Serialize;
 
 use super::ledger::{Commit, TaskResult};
@@ -29,6 +30,8 @@ pub struct Report<'a> {
     pub frames: u64,
     /// Repeated output frames.
     pub repeated_frames: u64,
+    /// What sound measured and was made, by rendition.
+    pub loudness: BTreeMap<&'a str, &'a Loudness>,
     /// Why the poster is this frame.
     pub poster: Poster<'a>,
     /// What was checked before publication.
@@ -92,11 +95,13 @@ pub fn report<'a>(
 ) -> Report<'a> {
     let mut tasks = BTreeMap::new();
     let mut repeated_frames = 0;
+    let mut loudness = BTreeMap::new();
     let mut bytes = BTreeMap::new();
     for (task, commit) in commits {
         let (cpu_ms, peak_kib) = match &commit.result {
             TaskResult::Written(w) => {
                 repeated_frames += w.repeated_frames;
+                loudness.extend(w.tracks.iter().zip(&w.loudness).map(|(track, l)| (track.track.as_str(), l)));
                 (w.cpu_ms, w.peak_kib)
             }
             TaskResult::Stills(s) => (s.cpu_ms, s.peak_kib),
@@ -130,6 +135,7 @@ pub fn report<'a>(
         choices: plan.reasons.iter().map(|(what, why)| Choice { what, why }).collect(),
         frames: plan.frames,
         repeated_frames,
+        loudness,
         poster: Poster { at_ms: stills.poster_ms, why: &stills.poster_reason },
         proof,
         // To the hundredth: that is how the kernel counts.

@@ -53,6 +53,13 @@ pub fn parse(tag: Option<&str>) -> Tag {
     }
 }
 
+/// A language for people, in English; `None` for `und`.
+pub fn name(bcp47: &str) -> Option<&'static str> {
+    let language = Language::from_639_1(bcp47).or_else(|| Language::from_639_3(bcp47));
+    // ISO 639-3 adds what tells apart languages of one name: "Modern Greek (1453-)".
+    language.map(|l| l.to_name().split(" (").next().unwrap_or_default()).filter(|_| bcp47 != "und")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +79,12 @@ mod tests {
             assert_eq!(parse(Some(tag)).bcp47, bcp47, "{tag}");
         }
         assert_eq!(parse(Some("fre")).iso639_2, "fra");
+    }
+
+    #[test]
+    fn languages_have_names_for_people() {
+        let names = ["en", "el", "gsw", "und", "xx"].map(name);
+        assert_eq!(names, [Some("English"), Some("Modern Greek"), Some("Swiss German"), None, None]);
     }
 
     #[test]
