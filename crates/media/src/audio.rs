@@ -1,7 +1,7 @@
 //! One audio track from start to end: decode, resample, mix, bring to a level, encode, cut into segments.
 //!
 //! A track is one task, because the encoder's priming must not repeat at every chunk. Where its loudness is wanted the
-//! track is read twice: what is measured must be the whole of what is published.
+//! track is read more than once: what is measured must be the whole of what is published.
 
 mod chain;
 mod encoder;
@@ -20,11 +20,11 @@ use flodrama_asset::ErrorKind;
 use crate::child::Reporter;
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
-use crate::task::{AudioTask, Loudness, Written};
+use crate::task::{AudioTask, Loudness, LoudnessTarget, Written};
 use chain::Chain;
 use encoder::Encoder;
 use level::Level;
-use loudness::Meter;
+use loudness::{Meter, decide, make_up};
 use segmenter::Segmenter;
 
 /// Samples are floating point between the decoder and the encoder, each channel by itself.
@@ -37,42 +37,52 @@ type Planes = Vec<Vec<f32>>;
 pub fn run(task: &AudioTask, source: File, report: &Reporter) -> Result<Written> {
     let loudness = match &task.loudness {
         None => None,
-        Some(target) => {
-            let again = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
-            let mut meter = Meter::new(task)?;
-            read(task, again, report, &mut |planes| meter.push(&planes))?;
-            Some(meter.finish(target)?)
-        }
+        Some(target) => Some(loudness(task, target, &source, report)?),
     };
-    let track = write(task, source, loudness.as_ref(), report)?;
-    let written = Written { tracks: vec![track], loudness, ..Written::default() };
-    Ok(written)
-}
-
-fn write(
-    task: &AudioTask,
-    source: File,
-    loudness: Option<&Loudness>,
-    report: &Reporter,
-) -> Result<crate::task::TrackWritten> {
-    let channels = task.channels as usize;
-    let mut level =
-        loudness.map(|l| Level::new(l.gain_db, l.ceiling_dbtp, channels)).filter(|level| !level.is_nothing());
     let mut encoder = Encoder::open(task)?;
     let mut segmenter = Segmenter::begin(task, &encoder, report)?;
-    read(task, source, report, &mut |mut planes| {
-        if let Some(level) = &mut level {
-            level.apply(&mut planes);
-        }
+    read_levelled(task, &source, loudness.as_ref(), report, &mut |planes| {
         encoder.push(&planes)?;
         segmenter.take(&mut encoder.units, report)
     })?;
-    if let Some(level) = &mut level {
-        encoder.push(&level.finish(channels))?;
-    }
     encoder.finish(segmenter.units())?;
     segmenter.take(&mut encoder.units, report)?;
-    segmenter.finish()
+    Ok(Written { tracks: vec![segmenter.finish()?], loudness, ..Written::default() })
+}
+
+/// Measures the track, and once more as its limiter makes it: what that takes off is made up for.
+fn loudness(task: &AudioTask, target: &LoudnessTarget, source: &File, report: &Reporter) -> Result<Loudness> {
+    let measure = |loudness: Option<&Loudness>| {
+        let mut meter = Meter::new(task)?;
+        read_levelled(task, source, loudness, report, &mut |planes| meter.push(&planes))?;
+        meter.finish()
+    };
+    let first = decide(&measure(None)?, target);
+    Ok(match first.ceiling_dbtp {
+        None => first,
+        Some(_) => make_up(&measure(Some(&first))?, target, first),
+    })
+}
+
+/// Gives every sample of the presentation at the level that it is to have.
+fn read_levelled(
+    task: &AudioTask,
+    source: &File,
+    loudness: Option<&Loudness>,
+    report: &Reporter,
+    give: &mut impl FnMut(Planes) -> Result<()>,
+) -> Result<()> {
+    let source = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
+    let channels = task.channels as usize;
+    let level = loudness.map(|l| Level::new(l.gain_db, l.ceiling_dbtp, channels));
+    let Some(mut level) = level.filter(|level| !level.is_nothing()) else {
+        return read(task, source, report, give);
+    };
+    read(task, source, report, &mut |mut planes| {
+        level.apply(&mut planes);
+        give(planes)
+    })?;
+    give(level.finish(channels))
 }
 
 /// Gives every sample of the presentation, in blocks.
@@ -84,6 +94,10 @@ fn read(
 ) -> Result<()> {
     let mut input = open_upload(source, &task.limits)?;
     let mut decoder = open_decoder(&input, task)?;
+    // MP4's demuxer then does not even read them; others find their way by every packet.
+    if input.format().name().starts_with("mov") {
+        crate::sys::discard_others(&mut input, task.stream);
+    }
     let mut chain = Chain::new(task, decoder.packet_time_base());
     while !chain.is_full() {
         let mut packet = ffmpeg::Packet::empty();

@@ -143,6 +143,17 @@ pub fn seek_stream(input: &mut ffmpeg::format::context::Input, stream: usize, dt
     unsafe { ffi::av_seek_frame(input.as_mut_ptr(), stream as i32, dts, ffi::AVSEEK_FLAG_BACKWARD) >= 0 }
 }
 
+/// Lets the demuxer pass over every packet but those of `stream`.
+pub fn discard_others(input: &mut ffmpeg::format::context::Input, stream: usize) {
+    // SAFETY: the context is live; libav keeps `nb_streams` pointers to live streams in `streams`.
+    unsafe {
+        let context = input.as_mut_ptr();
+        for i in (0..(*context).nb_streams as usize).filter(|i| *i != stream) {
+            (**(*context).streams.add(i)).discard = ffi::AVDiscard::AVDISCARD_ALL;
+        }
+    }
+}
+
 /// Another reference to the same picture: times and side data are its own, pixels are shared and not to be written.
 pub fn share(frame: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
     let mut shared = ffmpeg::frame::Video::empty();

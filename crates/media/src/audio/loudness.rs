@@ -28,6 +28,13 @@ pub struct Meter {
     range: f64,
 }
 
+/// What a track measures, in LUFS, LU and dB of full scale.
+pub struct Measured {
+    integrated: f64,
+    range: f64,
+    peak: f64,
+}
+
 impl Meter {
     /// For what `task` publishes.
     pub fn new(task: &AudioTask) -> Result<Meter> {
@@ -62,12 +69,12 @@ impl Meter {
         self.pull()
     }
 
-    /// What the whole track measures, and the gain that brings it to `target`.
-    pub fn finish(mut self, target: &LoudnessTarget) -> Result<Loudness> {
+    /// What the whole track measures.
+    pub fn finish(mut self) -> Result<Measured> {
         self.graph.get("in").expect("built so").source().flush().step("loudness end")?;
         self.pull()?;
-        let peak_dbtp = true_peak::db(f64::from(self.peak));
-        Ok(decide(self.integrated, self.range, peak_dbtp, target))
+        let peak = true_peak::db(f64::from(self.peak));
+        Ok(Measured { integrated: self.integrated, range: self.range, peak })
     }
 
     fn pull(&mut self) -> Result<()> {
@@ -88,14 +95,14 @@ impl Meter {
     }
 }
 
-fn decide(integrated: f64, range: f64, peak: f64, target: &LoudnessTarget) -> Loudness {
+/// The gain that brings a track to its target, and the ceiling of a limiter where it needs one.
+pub fn decide(measured: &Measured, target: &LoudnessTarget) -> Loudness {
+    let Measured { integrated, range, peak } = *measured;
     let ceiling = target.true_peak_dbtp - CODEC_HEADROOM_DB;
-    // To a tenth, so that machines whose last digits differ give the same samples.
-    let tenth = |db: f64| (db * 10.0).round() / 10.0;
     let is_silent = !integrated.is_finite() || integrated < SILENCE_LUFS;
     let gain_db = match is_silent {
         true => 0.0,
-        false => tenth((target.lufs - integrated).min(ceiling + MOST_LIMITING_DB - peak)),
+        false => tenth((target.lufs - integrated).min(most_gain_db(target, peak))),
     };
     let figure = |value: f64| value.is_finite().then(|| tenth(value));
     Loudness {
@@ -107,6 +114,23 @@ fn decide(integrated: f64, range: f64, peak: f64, target: &LoudnessTarget) -> Lo
     }
 }
 
+/// A limiter takes loudness off with the peaks: with what the track measures behind it, the gain makes up for that.
+pub fn make_up(limited: &Measured, target: &LoudnessTarget, decided: Loudness) -> Loudness {
+    let missing_db = target.lufs - limited.integrated;
+    let most_db = most_gain_db(target, decided.true_peak_dbtp.unwrap_or(0.0));
+    let gain_db = tenth((decided.gain_db + missing_db).min(most_db)).max(decided.gain_db);
+    Loudness { gain_db, ..decided }
+}
+
+fn most_gain_db(target: &LoudnessTarget, peak: f64) -> f64 {
+    target.true_peak_dbtp - CODEC_HEADROOM_DB + MOST_LIMITING_DB - peak
+}
+
+/// So that machines whose last digits differ give the same samples.
+fn tenth(db: f64) -> f64 {
+    (db * 10.0).round() / 10.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,19 +139,29 @@ mod tests {
 
     #[test]
     fn a_gain_is_what_is_missing_and_peaks_are_limited_only_where_they_would_be_too_high() {
-        let loud = decide(-12.0, 5.0, -0.3, &TARGET);
+        let decide = |integrated, peak| decide(&Measured { integrated, range: 5.0, peak }, &TARGET);
+        let loud = decide(-12.0, -0.3);
         assert_eq!((loud.gain_db, loud.ceiling_dbtp), (-6.0, None));
-        let quiet = decide(-27.0, 15.0, -7.0, &TARGET);
+        let quiet = decide(-27.0, -7.0);
         assert_eq!((quiet.gain_db, quiet.ceiling_dbtp), (9.0, Some(-3.0)));
         // Ten decibels would have to go from the peaks: it stays quieter.
-        let dynamic = decide(-30.0, 20.0, -5.0, &TARGET);
+        let dynamic = decide(-30.0, -5.0);
         assert_eq!((dynamic.gain_db, dynamic.ceiling_dbtp), (8.0, Some(-3.0)));
+    }
+
+    #[test]
+    fn what_a_limiter_took_off_is_made_up_for_within_its_bounds() {
+        let before = Measured { integrated: -27.0, range: 5.0, peak: -7.0 };
+        let after = |integrated| Measured { integrated, range: 5.0, peak: -3.0 };
+        let gain = |integrated| make_up(&after(integrated), &TARGET, decide(&before, &TARGET)).gain_db;
+        assert_eq!([gain(-18.6), gain(-20.0), gain(-17.9)], [9.6, 10.0, 9.0]);
     }
 
     #[test]
     fn silence_and_noise_are_left_as_they_are() {
         for integrated in [f64::NEG_INFINITY, -70.0, -50.1] {
-            let silent = decide(integrated, 0.0, f64::NEG_INFINITY, &TARGET);
+            let measured = Measured { integrated, range: 0.0, peak: f64::NEG_INFINITY };
+            let silent = decide(&measured, &TARGET);
             assert_eq!((silent.gain_db, silent.ceiling_dbtp), (0.0, None));
         }
     }
