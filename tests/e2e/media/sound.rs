@@ -207,6 +207,23 @@ fn languages_commentary_and_description_are_all_there_under_their_names() {
     a_player_hears_each_group(&tree);
 }
 
+#[test]
+fn more_tracks_than_are_accepted_are_counted() {
+    let folder = tempfile::tempdir().expect("folder");
+    let one = tones(folder.path(), "one.mov", "mono", 1, 8_000);
+    let many = folder.path().join("many.mov");
+    let [from, to] = [&one, &many].map(|path| path.to_str().expect("a plain path"));
+    let maps = ["-map", "0:a"].repeat(120);
+    ffmpeg::ffmpeg(&[&["-i", from, "-map", "0:v"][..], &maps, &["-c", "copy", to]].concat());
+    let refused = run(programs::worker(), ["plan", to]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("The file has 121 tracks; at most 100 are accepted."),
+        "{}",
+        refused.stderr
+    );
+}
+
 /// For players that have no AC-3.
 #[test]
 fn a_preset_may_ask_for_5_1_in_aac() {

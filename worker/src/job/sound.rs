@@ -81,3 +81,86 @@ fn characteristics(purpose: Purpose) -> Vec<String> {
         Purpose::Main | Purpose::ClearDialogue | Purpose::Commentary => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flodrama_hls::build::VideoRange;
+
+    use super::*;
+    use crate::plan::fixtures::{audio, source};
+    use crate::plan::{Plan, Preset, plan, preset};
+
+    /// English in 5.1 and stereo, French in stereo alone.
+    fn planned() -> Plan {
+        let mut source = source(250);
+        let speakers = ["FL", "FR", "FC", "LFE", "BL", "BR"].map(str::to_owned).to_vec();
+        source.audio[0] = flodrama_media::AudioTrack { channels: 6, speakers, ..source.audio[0].clone() };
+        source.audio.push(audio(2, Some("fre"), false));
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        plan(&source, None, &preset, preset.family())
+    }
+
+    fn sounds(plan: &Plan) -> Vec<Sound<'_>> {
+        let rates = |audio: &AudioPlan| {
+            let bps = u64::from(audio.bit_rate);
+            Rates { peak_bps: bps, average_bps: bps }
+        };
+        let each = plan.audio.iter();
+        each.map(|plan| Sound {
+            plan,
+            codec: plan.codec.encoder().to_owned(),
+            uri: format!("audio/{}", plan.group),
+            rates: rates(plan),
+        })
+        .collect()
+    }
+
+    fn video(uri: &str, bps: u64) -> Variant {
+        Variant {
+            uri: uri.into(),
+            rates: Rates { peak_bps: bps, average_bps: bps },
+            codecs: vec!["avc1.64001f".into()],
+            width: 1280,
+            height: 720,
+            frame_rate: 25.0,
+            video_range: VideoRange::Sdr,
+            audio_group: None,
+            subtitle_group: None,
+        }
+    }
+
+    #[test]
+    fn groups_have_the_same_members_and_a_rendition_may_be_in_both() {
+        let plan = planned();
+        let listed = media(&sounds(&plan));
+        let rows: Vec<_> =
+            listed.iter().map(|m| (m.group.as_str(), m.name.as_str(), m.uri.as_str())).collect();
+        let expected = [
+            ("aac-2", "English", "audio/en-2"),
+            ("aac-2", "French", "audio/fr-2"),
+            ("ac3-6", "English", "audio/en-6"),
+            ("ac3-6", "French", "audio/fr-2"),
+        ];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn each_video_costs_what_the_dearest_of_a_group_does_and_stereo_comes_first() {
+        let plan = planned();
+        let sounds = sounds(&plan);
+        // With 5.1 the second is nearer to the 2 Mb/s that players start at.
+        let videos = [video("high", 2_500_000), video("low", 1_550_000)];
+        let mut all: Vec<Variant> = videos.into_iter().flat_map(|v| variants(v, &sounds)).collect();
+        order(&mut all, &sounds);
+        let rows: Vec<_> =
+            all.iter().map(|v| (v.uri.as_str(), v.audio_group.as_deref(), v.rates.peak_bps)).collect();
+        let expected = [
+            ("low", Some("aac-2"), 1_678_000),
+            ("high", Some("aac-2"), 2_628_000),
+            ("low", Some("ac3-6"), 1_998_000),
+            ("high", Some("ac3-6"), 2_948_000),
+        ];
+        assert_eq!(rows, expected);
+        assert_eq!(variants(video("mute", 1), &[]), [video("mute", 1)]);
+    }
+}
