@@ -33,12 +33,18 @@ const FORMAT: format::Sample = format::Sample::F32(format::sample::Type::Planar)
 /// Samples of some moments: a plane for each channel, all as long.
 type Planes = Vec<Vec<f32>>;
 
+/// A quarter of a core's time beside a chunk that wants it all: enough to stay ahead of video, however fast.
+const AUDIO_NICENESS: i32 = 5;
+
 /// Runs the task.
 pub fn run(task: &AudioTask, source: File, report: &Reporter) -> Result<Written> {
     let loudness = match &task.loudness {
         None => None,
         Some(target) => Some(loudness(task, target, &source, report)?),
     };
+    // A preview waits for what was done so far. From here on sound runs beside the chunks, far ahead of them: their first
+    // segments matter more. Not fatal where refused.
+    let _ = rustix::process::nice(AUDIO_NICENESS);
     let mut encoder = Encoder::open(task)?;
     let mut segmenter = Segmenter::begin(task, &encoder, report)?;
     read_levelled(task, &source, loudness.as_ref(), report, &mut |planes| {

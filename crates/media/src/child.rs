@@ -18,9 +18,6 @@ pub const ARGUMENT: &str = "media-child";
 /// Progress lines at most this often: the parent shows them to people.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
-/// A quarter of a core's time beside a chunk that wants it all: enough to stay ahead of video, however fast.
-const AUDIO_NICENESS: i32 = 5;
-
 /// Runs the task at `task_file` and gives the process's exit code: 0 done, 1 failed. The last line on standard output
 /// says which, and why.
 pub fn main(task_file: &Path) -> i32 {
@@ -60,8 +57,6 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
             Output::Written(written)
         }
         Task::Audio(task) => {
-            // It runs beside the chunks, far ahead of them: their first segments matter more. Not fatal where refused.
-            let _ = rustix::process::nice(AUDIO_NICENESS);
             let mut written = crate::audio::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();
             Output::Written(written)

@@ -61,7 +61,7 @@ impl Meter {
     /// Takes the next samples.
     pub fn push(&mut self, planes: &Planes) -> Result<()> {
         for (plane, meter) in planes.iter().zip(&mut self.peaks) {
-            self.peak = plane.iter().map(|sample| meter.push(*sample)).fold(self.peak, f32::max);
+            self.peak = meter.highest(plane, self.peak);
         }
         let frame = super::frame(planes, self.rate, self.channels, self.given);
         self.given += planes[0].len() as i64;

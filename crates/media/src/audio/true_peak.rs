@@ -37,6 +37,9 @@ const PHASES: [[f32; TAPS]; 2] = [
     ],
 ];
 
+/// Nothing between samples is higher than so many times the highest of them: the largest sum of a phase's magnitudes.
+const MOST: f32 = 2.03;
+
 /// One channel.
 #[derive(Clone, Debug, Default)]
 pub struct TruePeak {
@@ -46,6 +49,16 @@ pub struct TruePeak {
 }
 
 impl TruePeak {
+    /// The larger of `least` and the largest magnitude around the samples of a block. A block that is too quiet to exceed
+    /// `least` is hardly looked at.
+    pub fn highest(&mut self, block: &[f32], least: f32) -> f32 {
+        let loudest = block.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
+        // What came before still counts in the first estimates; the next block's will need the last samples.
+        let (first, rest) = block.split_at(block.len().min(TAPS));
+        let rest = if loudest * MOST > least { rest } else { &rest[rest.len().saturating_sub(TAPS)..] };
+        first.iter().chain(rest).fold(least, |most, sample| most.max(self.push(*sample)))
+    }
+
     /// Takes the next sample; gives the largest magnitude around the moment [`DELAY`] samples before.
     pub fn push(&mut self, sample: f32) -> f32 {
         self.ring[self.next] = sample;
@@ -85,6 +98,19 @@ mod tests {
         // Past the begin, which is a step.
         let peaks: Vec<f32> = signal.map(|sample| meter.push(sample as f32)).collect();
         f64::from(peaks[100..].iter().copied().fold(0.0, f32::max))
+    }
+
+    #[test]
+    fn quiet_blocks_are_passed_over_without_a_difference() {
+        let loud = |n: usize| if n % 3000 < 40 { 0.9 } else { 0.2 };
+        let signal: Vec<f32> = (0..20_000).map(|n| loud(n) * (n as f32 * 1.3).sin()).collect();
+        let mut each = TruePeak::default();
+        let expected = signal.iter().map(|sample| each.push(*sample)).fold(0.0, f32::max);
+        for size in [1, 5, 12, 13, 24, 1024] {
+            let mut blocks = TruePeak::default();
+            let found = signal.chunks(size).fold(0.0, |most, block| blocks.highest(block, most));
+            assert_eq!(found, expected, "blocks of {size}");
+        }
     }
 
     #[test]
