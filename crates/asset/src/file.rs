@@ -51,7 +51,7 @@ pub enum PublishedFile {
     Video(RungName, TrackFile),
     /// `trick/<height>p/…`, the I-frame rendition.
     Trick(u32, TrackFile),
-    /// `audio/<lang>-<channels>/…`: the name is the whole folder, such as `en-2`.
+    /// `audio/<lang>-<channels>/…`: the name is the whole folder, such as `en-2`, or `en-2-2` for a second of its kind.
     Audio(String, TrackFile),
     /// `subs/<lang>/index.m3u8`.
     SubtitlePlaylist(String),

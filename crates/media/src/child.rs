@@ -12,14 +12,15 @@ use ffmpeg_next as ffmpeg;
 use crate::error::{MediaError, Result, Step};
 use crate::task::{Event, Output, SegmentWritten, Task, TrackWritten};
 
+/// Of tasks that run beside the chunks: a quarter of a core's time beside one that wants it all, which is enough to stay
+/// ahead of video, however fast.
+pub const BESIDE_NICENESS: i32 = 5;
+
 /// The first argument that makes a binary a media child; the second is the path of the task.
 pub const ARGUMENT: &str = "media-child";
 
 /// Progress lines at most this often: the parent shows them to people.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-
-/// A quarter of a core's time beside a chunk that wants it all: enough to stay ahead of video, however fast.
-const AUDIO_NICENESS: i32 = 5;
 
 /// Runs the task at `task_file` and gives the process's exit code: 0 done, 1 failed. The last line on standard output
 /// says which, and why.
@@ -60,16 +61,13 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
             Output::Written(written)
         }
         Task::Audio(task) => {
-            // It runs beside the chunks, far ahead of them: their first segments matter more. Not fatal where refused.
-            let _ = rustix::process::nice(AUDIO_NICENESS);
             let mut written = crate::audio::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();
             Output::Written(written)
         }
         Task::Sidecar => Output::Sidecar(crate::subtitles::look(source()?, report)?),
         Task::Subtitles(task) => {
-            // Beside the chunks, as sound.
-            let _ = rustix::process::nice(AUDIO_NICENESS);
+            let _ = rustix::process::nice(BESIDE_NICENESS);
             let mut written = crate::subtitles::run(&task, source()?, report)?;
             (written.cpu_ms, written.peak_kib) = usage();
             Output::Subtitles(written)

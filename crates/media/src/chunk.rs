@@ -43,5 +43,5 @@ pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written>
     let mut tracks: Vec<_> = copied.into_iter().collect();
     tracks.extend(ladder.finish(report)?);
     let (source_frames, repeated_frames) = pictures.counts();
-    Ok(Written { tracks, source_frames, repeated_frames, cpu_ms: 0, peak_kib: 0 })
+    Ok(Written { tracks, source_frames, repeated_frames, ..Written::default() })
 }

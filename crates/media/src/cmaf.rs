@@ -5,9 +5,9 @@
 //! an edit would be shorter, but libav shows such video late by the reordering delay: see docs/adr/0005-edit-lists.md.)
 
 use mp4_atom::{
-    Audio, Av01, Avc1, Codec, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Esds, Ftyp, Hdlr, Hvc1, Mdhd, Mdia,
-    Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Pasp, Smhd, Stbl, Stco, Stsc, Stsd, Stsz, Stts, Styp, Tfdt,
-    Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd,
+    Ac3, Ac3SpecificBox, Audio, Av01, Avc1, Codec, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Esds, Ftyp,
+    Hdlr, Hvc1, Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Pasp, Smhd, Stbl, Stco, Stsc, Stsd,
+    Stsz, Stts, Styp, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd,
 };
 
 use crate::encoder::DecoderConfig;
@@ -101,15 +101,62 @@ fn size_at(section: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([section[at], section[at + 1], section[at + 2], section[at + 3]])
 }
 
-/// The initialisation section of an AAC track; `config` is the AudioSpecificConfig, `priming` the samples to skip.
+/// What a decoder must know of an audio track.
+#[derive(Clone, Debug)]
+pub enum AudioConfig {
+    /// The AudioSpecificConfig (ISO/IEC 14496-3).
+    Aac(Vec<u8>),
+    /// The AC3SpecificBox (ETSI TS 102 366, annex F).
+    Ac3(Ac3SpecificBox),
+}
+
+impl AudioConfig {
+    /// AC-3 in 5.1; `None` for rates that it does not have.
+    pub fn ac3(sample_rate: u32, bit_rate: u32) -> Option<AudioConfig> {
+        const KBPS: [u32; 19] =
+            [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
+        let bit_rate_code = KBPS.iter().position(|kbps| kbps * 1000 == bit_rate)? as u8;
+        let fscod = [48_000, 44_100, 32_000].iter().position(|rate| *rate == sample_rate)? as u8;
+        // Three front and two surround loudspeakers, and the LFE channel.
+        let (acmod, lfeon) = (7, true);
+        Some(AudioConfig::Ac3(Ac3SpecificBox { fscod, bsid: 8, bsmod: 0, acmod, lfeon, bit_rate_code }))
+    }
+
+    /// The RFC 6381 string.
+    pub fn codecs(&self) -> String {
+        match self {
+            AudioConfig::Aac(config) => format!("mp4a.40.{}", config.first().map_or(2, |b| b >> 3)),
+            AudioConfig::Ac3(_) => "ac-3".to_owned(),
+        }
+    }
+}
+
+/// The initialisation section of an audio track; `priming` are the samples to skip.
 pub fn audio_init(
     sample_rate: u32,
     channels: u32,
     bit_rate: u32,
     language: &str,
-    config: &[u8],
+    config: &AudioConfig,
     priming: u32,
 ) -> Result<Vec<u8>> {
+    let audio = Audio {
+        data_reference_index: 1,
+        channel_count: channels as u16,
+        sample_size: 16,
+        sample_rate: (sample_rate as u16).into(),
+    };
+    let entry = match config {
+        AudioConfig::Aac(config) => aac_entry(audio, bit_rate, config),
+        AudioConfig::Ac3(dac3) => Codec::Ac3(Ac3 { audio, dac3: dac3.clone() }),
+    };
+    let minf = Minf { smhd: Some(Smhd::default()), ..media_information(entry) };
+    let tkhd = Tkhd { volume: 1.into(), alternate_group: 1, ..track_header() };
+    let mdia = media(sample_rate, b"soun", "SoundHandler", language, minf);
+    init(sample_rate, tkhd, skip(u64::from(priming)), mdia)
+}
+
+fn aac_entry(audio: Audio, bit_rate: u32, config: &[u8]) -> Codec {
     use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
     let dec_specific = DecoderSpecific { raw: config.to_vec(), ..DecoderSpecific::default() };
     let dec_config = DecoderConfig {
@@ -121,17 +168,7 @@ pub fn audio_init(
         ..DecoderConfig::default()
     };
     let es_desc = EsDescriptor { dec_config, sl_config: SLConfig::default(), ..EsDescriptor::default() };
-    let audio = Audio {
-        data_reference_index: 1,
-        channel_count: channels as u16,
-        sample_size: 16,
-        sample_rate: (sample_rate as u16).into(),
-    };
-    let entry = Mp4a { audio, esds: Esds { es_desc }, btrt: None, taic: None };
-    let minf = Minf { smhd: Some(Smhd::default()), ..media_information(Codec::Mp4a(entry)) };
-    let tkhd = Tkhd { volume: 1.into(), alternate_group: 1, ..track_header() };
-    let mdia = media(sample_rate, b"soun", "SoundHandler", language, minf);
-    init(sample_rate, tkhd, skip(u64::from(priming)), mdia)
+    Codec::Mp4a(Mp4a { audio, esds: Esds { es_desc }, btrt: None, taic: None })
 }
 
 /// The edit that begins presentation `ticks` into the media; none where there is nothing to skip.
@@ -235,11 +272,6 @@ pub fn fragment(
     Ok(())
 }
 
-/// RFC 6381 string of an AAC track, from its AudioSpecificConfig.
-pub fn aac_codecs(config: &[u8]) -> String {
-    format!("mp4a.40.{}", config.first().map_or(2, |b| b >> 3))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +298,8 @@ mod tests {
 
     #[test]
     fn codecs_strings_come_from_the_decoder_configuration() {
-        assert_eq!(aac_codecs(&[0x11, 0x90]), "mp4a.40.2");
+        assert_eq!(AudioConfig::Aac(vec![0x11, 0x90]).codecs(), "mp4a.40.2");
+        assert_eq!(AudioConfig::ac3(48_000, 448_000).expect("a config").codecs(), "ac-3");
+        assert!(AudioConfig::ac3(48_000, 400_000).is_none());
     }
 }

@@ -75,8 +75,7 @@ pub fn run(task: &ChunkTask, device: &DeviceTask, source: File, report: &Reporte
         let frames = task.segments.iter().flat_map(|s| s.trick_frames(every)).collect();
         renditions.push(Rendition { rung: &trick.rung, from, name, trick: Some((every, frames)) });
     }
-    let mut written =
-        Written { tracks: Vec::new(), source_frames: 0, repeated_frames: 0, cpu_ms: 0, peak_kib: 0 };
+    let mut written = Written::default();
     if let (Some(copy), Some(first)) = (&task.copy, task.segments.first()) {
         let layout = Layout::new(task, first.first_frame);
         written.tracks.push(crate::copy::run(task, copy, &layout, &source, report)?);
@@ -198,11 +197,9 @@ impl<'a> Pass<'a> {
             return Err(MediaError::internal("chunk", what));
         }
         let mut written = Written {
-            tracks: Vec::new(),
             source_frames: resampler.shown,
             repeated_frames: resampler.repeated,
-            cpu_ms: 0,
-            peak_kib: 0,
+            ..Written::default()
         };
         for (rendition, track) in renditions.iter().zip(tracks) {
             let mut track = track

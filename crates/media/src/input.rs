@@ -18,6 +18,8 @@ const OWN_FORMATS: &str = "mov";
 const TEXT_FORMATS: &str = "srt,webvtt";
 /// A name that no protocol has: libav may open nothing by itself.
 const NO_PROTOCOL: &str = "none";
+/// Tracks are counted up to so many, to say how many there are.
+const COUNTED_STREAMS: u32 = 4000;
 const READ_BUFFER: usize = 1 << 18;
 
 /// Opens the source file of a task.
@@ -26,17 +28,34 @@ pub fn open_upload(file: File, limits: &Limits) -> Result<ffmpeg::format::contex
     if bytes == 0 {
         return Err(MediaError::new(ErrorKind::EmptyFile, "The file is empty."));
     }
-    let mut file = file;
+    let again = file.try_clone().map_err(|e| MediaError::io("source", &e))?;
+    match open_from_start(file, limits.max_streams)? {
+        Ok(input) => Ok(input),
+        Err(e @ ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM }) => {
+            // libav has the same error for too many tracks.
+            let streams = open_from_start(again, COUNTED_STREAMS)?.map_or(0, |input| input.nb_streams());
+            if streams > limits.max_streams {
+                let message =
+                    format!("The file has {streams} tracks; at most {} are accepted.", limits.max_streams);
+                return Err(MediaError::new(ErrorKind::OverLimit, message).detail(e));
+            }
+            let message = "The file needs more memory than a job may use.";
+            Err(MediaError::new(ErrorKind::OutOfResources, message).detail(e))
+        }
+        Err(e) => {
+            Err(MediaError::new(ErrorKind::NotMedia, "This is not a video file that we can read.").detail(e))
+        }
+    }
+}
+
+fn open_from_start(
+    mut file: File,
+    max_streams: u32,
+) -> Result<std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error>> {
     file.rewind().map_err(|e| MediaError::io("source", &e))?;
     let mut options = options(UPLOAD_FORMATS);
-    options.set("max_streams", &limits.max_streams.to_string());
-    open(BufReader::with_capacity(READ_BUFFER, file), options).map_err(|e| match e {
-        ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM } => {
-            MediaError::new(ErrorKind::OutOfResources, "The file needs more memory than a job may use.")
-                .detail(e)
-        }
-        _ => MediaError::new(ErrorKind::NotMedia, "This is not a video file that we can read.").detail(e),
-    })
+    options.set("max_streams", &max_streams.to_string());
+    Ok(open(BufReader::with_capacity(READ_BUFFER, file), options))
 }
 
 /// Opens a subtitle file, whose text is UTF-8 by now.

@@ -49,6 +49,6 @@ mod verify;
 
 pub use error::MediaError;
 pub use source::{
-    AudioTrack, Chapter, CodedVideo, Colour, HdrMetadata, Keyframe, LightLevel, Mastering, Ratio, Scanning,
-    SidecarText, SidecarTrack, SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, CodedVideo, Colour, HdrMetadata, Keyframe, LightLevel, Mastering, Purpose, Ratio,
+    Scanning, SidecarText, SidecarTrack, SourceInfo, SubtitleTrack, VideoTrack,
 };

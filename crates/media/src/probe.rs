@@ -15,7 +15,7 @@ use crate::decode::{VideoReader, stamps};
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
 use crate::source::{
-    AudioTrack, Chapter, Colour, Keyframe, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, Colour, Keyframe, Purpose, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
 };
 use crate::task::Limits;
 
@@ -287,16 +287,32 @@ fn describe_audio(stream: &Stream) -> Option<AudioTrack> {
     }
     let id = parameters.id();
     let decoder = codec::Context::from_parameters(parameters).ok()?.decoder().audio().ok()?;
+    let mask = decoder.channel_layout().bits();
+    let speakers = match mask {
+        0 => Vec::new(),
+        _ => crate::audio::mix::speakers(mask, usize::from(decoder.channels())),
+    };
     Some(AudioTrack {
         stream: stream.index(),
         codec: id.name().to_owned(),
         channels: u32::from(decoder.channels()),
+        speakers: speakers.iter().map(|s| s.map_or("?", |s| s.name).to_owned()).collect(),
+        purpose: purpose(stream.disposition()),
         sample_rate: decoder.rate(),
         language: tag(&stream.metadata(), "language"),
         title: tag(&stream.metadata(), "title"),
         default: stream.disposition().contains(Disposition::DEFAULT),
         start_s: 0.0,
     })
+}
+
+fn purpose(marks: Disposition) -> Purpose {
+    let marked = [
+        (Disposition::COMMENT, Purpose::Commentary),
+        (Disposition::VISUAL_IMPAIRED, Purpose::Description),
+        (Disposition::HEARING_IMPAIRED, Purpose::ClearDialogue),
+    ];
+    marked.into_iter().find(|(mark, _)| marks.contains(*mark)).map_or(Purpose::Main, |(_, purpose)| purpose)
 }
 
 fn describe_subtitle(stream: &Stream) -> Option<SubtitleTrack> {

@@ -199,6 +199,21 @@ impl CodedVideo {
     }
 }
 
+/// What an audio track is for, the most general first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The programme.
+    #[default]
+    Main,
+    /// The programme, with what is to be seen told in words.
+    Description,
+    /// The programme, mixed for those who hear badly.
+    ClearDialogue,
+    /// Somebody speaks about the programme.
+    Commentary,
+}
+
 /// An audio track.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AudioTrack {
@@ -208,6 +223,12 @@ pub struct AudioTrack {
     pub codec: String,
     /// Channel count.
     pub channels: u32,
+    /// Loudspeakers by libav's names, such as `FL`, channel by channel; none where the file does not say.
+    #[serde(default)]
+    pub speakers: Vec<String>,
+    /// What the file marks it as.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// Samples per second.
     pub sample_rate: u32,
     /// Language tag as the file has it, if any.

@@ -12,6 +12,10 @@ use crate::{HdrMetadata, Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
 
 mod results;
 
+mod sound;
+
+pub use sound::{AudioCodec, AudioTask, Loudness, LoudnessTarget};
+
 /// One piece of work for one child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -303,33 +307,6 @@ pub struct Trial {
     pub crf: f64,
     /// Encoder and size.
     pub rung: RungTask,
-}
-
-/// Encode one audio track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AudioTask {
-    /// Folder that receives the published tree.
-    pub out: PathBuf,
-    /// Source limits.
-    pub limits: Limits,
-    /// Stream index.
-    pub stream: usize,
-    /// Folder name, `audio/<group>`.
-    pub group: String,
-    /// ISO 639-2 code for the track header.
-    pub language: String,
-    /// Start of the presentation in seconds of the file's clock: audio before it is cut, a gap after it is silence.
-    pub origin_s: f64,
-    /// Samples of the presentation, at `sample_rate`: the track is cut or padded with silence to this.
-    pub samples: u64,
-    /// Samples per second.
-    pub sample_rate: u32,
-    /// Channel count.
-    pub channels: u32,
-    /// Bits per second.
-    pub bit_rate: u32,
-    /// Sample positions at which segments end, ascending; the last is `samples`.
-    pub boundaries: Vec<u64>,
 }
 
 /// Make sprites and posters.

@@ -80,7 +80,15 @@ fn outcome(clip: &Path, scratch: &Path) -> Result<Option<PathBuf>, String> {
         (flodrama.as_path(), &["check", path][..]),
         (
             Path::new("mpv"),
-            &["--no-config", "--vo=null", "--ao=null", "--untimed", "--msg-level=all=error", main],
+            &[
+                "--no-config",
+                "--vo=null",
+                "--ao=null",
+                "--ao-null-untimed",
+                "--untimed",
+                "--msg-level=all=error",
+                main,
+            ],
         ),
         (
             Path::new("gst-launch-1.0"),

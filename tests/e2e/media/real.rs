@@ -25,6 +25,15 @@ fn a_matroska_file_with_ac3_and_subtitles() {
 }
 
 #[test]
+fn three_languages_in_three_codecs_one_of_them_in_5_1() {
+    judge_and("derived_multi_audio_subs.mkv", |tree| {
+        let audios = tree.audios();
+        let channels: Vec<&str> = audios.iter().map(|a| a.attributes["CHANNELS"].as_str()).collect();
+        assert_eq!(channels, ["2", "2", "2", "6"]);
+    });
+}
+
+#[test]
 fn a_picture_that_starts_late_and_ends_early() {
     judge("derived_video_starts_1500ms_late.mp4");
 }
@@ -116,16 +125,20 @@ fn expected(source: &Path) -> Expected {
     let early = start_s(video) - sound_s > 0.05;
     let begin_s = if early { sound_s } else { start_s(video) };
 
+    let mut sounds: Vec<&Value> = of("audio").collect();
+    // What somebody says about the programme comes after it.
+    let is_about = |sound: &Value| sound["tags"]["title"] == "Commentary";
+    sounds.sort_by_key(|sound| (is_about(sound), sound["disposition"]["default"] != 1));
     let mut languages = Vec::new();
-    for audio in of("audio") {
+    for audio in sounds {
         let tag = match audio["tags"]["language"].as_str() {
             Some("eng") => "en",
+            Some("fra") => "fr",
+            Some("deu") => "de",
             None | Some("und") => "und",
             Some(other) => panic!("a language that this test does not know: {other}"),
         };
-        if !languages.iter().any(|known| known == tag) {
-            languages.push(tag.to_owned());
-        }
+        languages.push(tag.to_owned());
     }
     Expected { duration_s: end_s - begin_s, display: display(video), languages }
 }

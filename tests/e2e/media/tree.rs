@@ -48,7 +48,10 @@ impl Tree {
         self.renditions(&self.main.iframes)
     }
 
+    /// Each once, however many groups or variants name it, with what is said where it comes first.
     fn renditions(&self, named: &[(String, Attributes)]) -> Vec<Rendition> {
+        let first = |i: &usize| named[..*i].iter().all(|(uri, _)| *uri != named[*i].0);
+        let named: Vec<_> = (0..named.len()).filter(first).map(|i| named[i].clone()).collect();
         let open = |(uri, attributes): &(String, Attributes)| {
             let playlist = self.folder.join(uri);
             let media = hls::media(&std::fs::read_to_string(&playlist).expect("a media playlist"));

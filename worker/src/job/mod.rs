@@ -10,6 +10,7 @@ mod report;
 pub mod reuse;
 mod sessions;
 pub mod sidecars;
+mod sound;
 pub mod status;
 mod subtitles;
 

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use flodrama_asset::document::{AssetDocument, AudioRendition, Poster, Rendition};
 use flodrama_asset::{PublishedFile, RungName, TrackFile};
 use flodrama_hls::build::{
-    self, AudioMedia, IFrameVariant, ImageVariant, ImagesPlaylist, MediaKind, MediaPlaylist, Multivariant,
-    Rates, Segment, Sheet, TileLayout, Variant, VideoRange,
+    self, IFrameVariant, ImageVariant, ImagesPlaylist, MediaKind, MediaPlaylist, Multivariant, Rates,
+    Segment, Sheet, TileLayout, Variant, VideoRange,
 };
 use flodrama_media::task::{
     HdrTransfer, RungTask, SegmentWritten, StillsWritten, SubtitlesWritten, TrackWritten,
 };
 
 use super::ledger::{Commit, TaskResult};
+use super::sound::{self, Sound};
 use super::subtitles;
 use crate::error::{JobError, Result};
 use crate::plan::Plan;
@@ -132,39 +133,29 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
         posters: posters(plan, &renditions.stills),
         thumbhash: renditions.stills.thumbhash.clone(),
     };
-    let mut audio_rates: Vec<Rates> = Vec::new();
+    let mut sounds = Vec::new();
     for (audio, track, path, mut playlist) in audios {
         playlist.target_duration_s = Some(target);
-        audio_rates.push(playlist.rates());
+        let (codec, rates) = (track.written.codecs.clone(), playlist.rates());
         files.insert(path.clone(), playlist.render().map_err(built)?);
-        multivariant.audio.push(AudioMedia {
-            group: audio_group(audio.channels),
-            name: audio.name.clone(),
-            language: audio.language.clone(),
-            default: audio.default,
-            autoselect: true,
-            channels: audio.channels,
-            codec: track.written.codecs.clone(),
-            uri: path,
-            characteristics: Vec::new(),
-        });
+        sounds.push(Sound { plan: audio, codec: codec.clone(), uri: path, rates });
         asset.audio.push(AudioRendition {
             name: audio.group.clone(),
             language: audio.language.clone(),
             channels: audio.channels,
-            codecs: track.written.codecs.clone(),
+            codecs: codec,
         });
     }
+    multivariant.audio = sound::media(&sounds);
     let subs = subtitles::package(plan, renditions)?;
     files.extend(subs.playlists);
     multivariant.subtitles = subs.media;
     asset.subs = subs.documents;
     for ((name, range, rung), track, path, mut playlist) in videos {
         playlist.target_duration_s = Some(target);
-        let rates =
-            Rates::of_variant(playlist.rates(), audio_rates.iter().copied(), subs.rates.iter().copied());
+        let rates = Rates::of_variant(playlist.rates(), [], subs.rates.iter().copied());
         files.insert(path.clone(), playlist.render().map_err(built)?);
-        multivariant.variants.push(Variant {
+        let picture = Variant {
             uri: path,
             rates,
             codecs: vec![track.written.codecs.clone()],
@@ -172,9 +163,12 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             height: rung.height,
             frame_rate: plan.cadence.rate.as_f64(),
             video_range: range,
-            audio_group: plan.audio.first().map(|a| audio_group(a.channels)),
+            audio_group: None,
             subtitle_group: multivariant.subtitles.first().map(|s| s.group.clone()),
-        });
+        };
+        let variants = sound::variants(picture, &sounds);
+        let rates = variants[0].rates;
+        multivariant.variants.extend(variants);
         asset.renditions.push(Rendition {
             name: name.to_string(),
             video_range: range.to_string(),
@@ -186,7 +180,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             average_bandwidth: rates.average_bps,
         });
     }
-    build::order_variants(&mut multivariant.variants);
+    sound::order(&mut multivariant.variants, &sounds);
 
     let trick = &plan.trick.rung;
     let (track, path) = renditions.track(&PublishedFile::Trick(trick.height, TrackFile::Playlist))?;
@@ -232,11 +226,6 @@ fn rungs(plan: &Plan) -> impl Iterator<Item = (RungName, VideoRange, &RungTask)>
         })
     });
     main.chain(beside)
-}
-
-/// One group for each codec and channel count, every language in each.
-pub(super) fn audio_group(channels: u32) -> String {
-    format!("aac-{channels}")
 }
 
 fn media_playlist(track: &Track, kind: MediaKind) -> MediaPlaylist {

@@ -11,10 +11,8 @@ use super::package::{Package, Renditions};
 use crate::child::Children;
 use crate::error::{JobError, Result};
 use crate::folder::Folder;
-use crate::plan::Plan;
+use crate::plan::{AudioPlan, Plan};
 
-/// Samples in an access unit of AAC.
-const AAC_FRAME: f64 = 1024.0;
 /// For what is lost where a time is counted in other units.
 const ROUNDED_UP: f64 = 1.001;
 
@@ -63,10 +61,9 @@ pub async fn prove(
         }
         // Sound comes in access units: one of priming lies before its begin, and padding behind its end. At 50 frames a
         // second and more they are longer than a frame.
-        let unit_s = match plan.audio.first() {
-            Some(audio) if name.starts_with("audio/") => AAC_FRAME / f64::from(audio.sample_rate),
-            _ => 0.0,
-        };
+        let sound = name.strip_prefix("audio/");
+        let unit_s =
+            plan.audio.iter().find(|audio| sound == Some(&audio.group)).map_or(0.0, AudioPlan::unit_s);
         let tolerated_s = frame_s.max(unit_s * ROUNDED_UP);
         if verified.start_s.abs() > tolerated_s {
             faults.push(format!("{name} begins at {:.3} s, not 0", verified.start_s));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::{FORMAT_VERSION, SourceRef};
 use flodrama_media::SourceInfo;
-use flodrama_media::task::TextSource;
+use flodrama_media::task::{Loudness, TextSource};
 use serde::Serialize;
 
 use super::ledger::{Commit, TaskResult};
@@ -33,6 +33,8 @@ pub struct Report<'a> {
     pub repeated_frames: u64,
     /// What became of each subtitle rendition.
     pub subtitles: Vec<Subtitles<'a>>,
+    /// What sound measured and was made, by rendition.
+    pub loudness: BTreeMap<&'a str, &'a Loudness>,
     /// Why the poster is this frame.
     pub poster: Poster<'a>,
     /// What was checked before publication.
@@ -111,11 +113,13 @@ pub fn report<'a>(
 ) -> Report<'a> {
     let mut tasks = BTreeMap::new();
     let mut repeated_frames = 0;
+    let mut loudness = BTreeMap::new();
     let mut bytes = BTreeMap::new();
     for (task, commit) in commits {
         let (cpu_ms, peak_kib) = match &commit.result {
             TaskResult::Written(w) => {
                 repeated_frames += w.repeated_frames;
+                loudness.extend(w.tracks.iter().zip(&w.loudness).map(|(track, l)| (track.track.as_str(), l)));
                 (w.cpu_ms, w.peak_kib)
             }
             TaskResult::Subtitles(s) => (s.cpu_ms, s.peak_kib),
@@ -152,6 +156,7 @@ pub fn report<'a>(
         choices: plan.reasons.iter().map(|(what, why)| Choice { what, why }).collect(),
         frames: plan.frames,
         repeated_frames,
+        loudness,
         subtitles: subtitles(plan, renditions),
         poster: Poster { at_ms: renditions.stills.poster_ms, why: &renditions.stills.poster_reason },
         proof,

@@ -71,8 +71,13 @@ impl fmt::Display for Plan {
         for a in &self.audio {
             writeln!(
                 f,
-                "  audio/{}  AAC {} channels {} b/s, stream {}",
-                a.group, a.channels, a.bit_rate, a.stream
+                "  audio/{}  {} {} channels {} b/s, stream {}: {}",
+                a.group,
+                a.codec.encoder(),
+                a.channels,
+                a.bit_rate,
+                a.stream,
+                a.name
             )?;
         }
         for s in &self.subtitles {

@@ -1,7 +1,7 @@
 //! Sources for the tests of the plan.
 
 use flodrama_media::{
-    AudioTrack, CodedVideo, Colour, HdrMetadata, Keyframe, Ratio, Scanning, SourceInfo, VideoTrack,
+    AudioTrack, CodedVideo, Colour, HdrMetadata, Keyframe, Purpose, Ratio, Scanning, SourceInfo, VideoTrack,
 };
 
 /// A Full HD track with these frame times and a keyframe at the first.
@@ -57,6 +57,8 @@ pub fn audio(stream: usize, language: Option<&str>, default: bool) -> AudioTrack
         stream,
         codec: "aac".into(),
         channels: 2,
+        speakers: ["FL", "FR"].map(str::to_owned).to_vec(),
+        purpose: Purpose::Main,
         sample_rate: 48_000,
         language: language.map(str::to_owned),
         title: None,

@@ -76,20 +76,16 @@ pub fn with_subtags(tag: Option<&str>) -> String {
     out
 }
 
-/// A language for people: `English`, `Chinese (Hant)`.
-pub fn name(tag: &str) -> String {
+/// A language for people, in English: `English`, `Chinese (Hant)`; `None` where it is unknown.
+pub fn name(tag: &str) -> Option<String> {
     let (primary, subtags) = tag.split_once('-').map_or((tag, None), |(primary, rest)| (primary, Some(rest)));
-    let language = match primary.len() {
-        2 => Language::from_639_1(primary),
-        _ => Language::from_639_3(primary).filter(|_| primary != "und"),
-    };
-    // "Modern Greek (1453-)".
-    let name = language.map_or("Subtitles", |l| l.to_name());
-    let name = name.split(" (").next().unwrap_or(name);
-    match subtags {
+    let language = Language::from_639_1(primary).or_else(|| Language::from_639_3(primary));
+    // ISO 639-3 adds what tells apart languages of one name: "Modern Greek (1453-)".
+    let name = language.filter(|_| primary != "und")?.to_name().split(" (").next()?;
+    Some(match subtags {
         Some(subtags) => format!("{name} ({subtags})"),
         None => name.to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -131,11 +127,16 @@ mod tests {
 
     #[test]
     fn languages_have_names_for_people() {
-        for (tag, wanted) in
-            [("en", "English"), ("el", "Modern Greek"), ("und", "Subtitles"), ("pt-BR", "Portuguese (BR)")]
-        {
-            assert_eq!(name(tag), wanted);
-        }
+        let names = ["en", "el", "gsw", "pt-BR", "und", "xx"].map(name);
+        let wanted = [
+            Some("English"),
+            Some("Modern Greek"),
+            Some("Swiss German"),
+            Some("Portuguese (BR)"),
+            None,
+            None,
+        ];
+        assert_eq!(names, wanted.map(|name| name.map(str::to_owned)));
     }
 
     #[test]

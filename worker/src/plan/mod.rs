@@ -1,5 +1,6 @@
 //! The plan is a value: `plan(source, complexity, preset)` is pure, and what it returns is printed, stored and executed.
 
+pub mod audio;
 pub mod beside;
 mod boundaries;
 mod cadence;
@@ -26,9 +27,10 @@ use flodrama_asset::document::Chapter;
 use flodrama_media::task::{
     COPY, Cadence, CopyTask, DeviceKind, PicturesOf, RungTask, SegmentSpan, TrickTask,
 };
-use flodrama_media::{AudioTrack, Keyframe, Ratio, SourceInfo, VideoTrack};
+use flodrama_media::{Keyframe, Ratio, SourceInfo, VideoTrack};
 use serde::{Deserialize, Serialize};
 
+pub use audio::AudioPlan;
 use beside::BesideLadder;
 pub use family::Family;
 use family::{Of, Rates};
@@ -106,33 +108,6 @@ pub struct Chunk {
     pub first_segment: usize,
     /// Segments.
     pub segments: usize,
-}
-
-/// One audio rendition of a [`Plan`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AudioPlan {
-    /// Stream index.
-    pub stream: usize,
-    /// Folder name, `<lang>-<channels>`.
-    pub group: String,
-    /// BCP 47 tag.
-    pub language: String,
-    /// ISO 639-2 code for the track header.
-    pub iso639_2: String,
-    /// Name for people.
-    pub name: String,
-    /// True for the one that plays unasked.
-    pub default: bool,
-    /// Start of the presentation in seconds of the file's clock.
-    pub origin_s: f64,
-    /// Samples of the presentation.
-    pub samples: u64,
-    /// Samples a second.
-    pub sample_rate: u32,
-    /// Channels.
-    pub channels: u32,
-    /// Bits a second.
-    pub bit_rate: u32,
 }
 
 /// Sprites and posters of a [`Plan`].
@@ -247,7 +222,7 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         preset.video.beside.iter().filter_map(|ladder| common.ladder(ladder, &mut reasons)).collect();
     let origin_s = origin_pts as f64 * cadence.time_base.as_f64();
     let duration = Ratio::new(frames as i64 * rate.den, rate.num);
-    let audio = audio(&source.audio, preset, origin_s, duration, &mut reasons);
+    let audio = audio::audio(&source.audio, &preset.audio, origin_s, duration, &mut reasons);
     let subtitles = subtitles::subtitles(source, &mut reasons);
     let duration_ms = (duration.as_f64() * 1000.0).round() as u64;
     let chapters = chapters::chapters(source, origin_s, duration_ms, &mut reasons);
@@ -338,50 +313,6 @@ fn chunks(
         .collect()
 }
 
-/// One rendition for each language, from the file's default track of it or else the first.
-fn audio(
-    tracks: &[AudioTrack],
-    preset: &Preset,
-    origin_s: f64,
-    duration: Ratio,
-    reasons: &mut Vec<(String, String)>,
-) -> Vec<AudioPlan> {
-    let mut plans: Vec<AudioPlan> = Vec::new();
-    let mut ordered: Vec<&AudioTrack> = tracks.iter().collect();
-    ordered.sort_by_key(|t| !t.default);
-    for track in ordered {
-        let tag = language::parse(track.language.as_deref());
-        if plans.iter().any(|p| p.language == tag.bcp47) {
-            let why = format!("stream {}: there is one of language '{}' already", track.stream, tag.bcp47);
-            reasons.push(("audio dropped".into(), why));
-            continue;
-        }
-        let settings = &preset.audio;
-        let why = format!(
-            "stream {} ({}, {} channels, '{}') as AAC with {} channels at {} kb/s",
-            track.stream, track.codec, track.channels, tag.bcp47, settings.channels, settings.kbps
-        );
-        reasons.push(("audio".into(), why));
-        plans.push(AudioPlan {
-            stream: track.stream,
-            group: format!("{}-{}", tag.bcp47, settings.channels),
-            name: track.title.clone().unwrap_or_else(|| tag.bcp47.clone()),
-            language: tag.bcp47,
-            iso639_2: tag.iso639_2,
-            default: plans.is_empty(),
-            origin_s,
-            samples: samples_until(duration, settings.sample_rate),
-            sample_rate: settings.sample_rate,
-            channels: settings.channels,
-            bit_rate: settings.kbps * 1000,
-        });
-    }
-    if plans.is_empty() {
-        reasons.push(("audio".into(), "the source has none".into()));
-    }
-    plans
-}
-
 /// Samples in so many seconds, to the nearest.
 fn samples_until(seconds: Ratio, rate: u32) -> u64 {
     let n = i128::from(seconds.num) * i128::from(rate);
@@ -416,7 +347,7 @@ fn stills(preset: &Preset, display: (u32, u32), duration: Ratio) -> StillsPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fixtures::{audio, source};
+    use fixtures::source;
 
     fn planned(source: &SourceInfo) -> Plan {
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
@@ -456,21 +387,6 @@ mod tests {
             let size = |r: &RungTask| (r.width, r.height);
             assert!(plan.rungs.iter().any(|r| size(r) == size(&plan.trick.rung)));
         }
-    }
-
-    #[test]
-    fn every_language_gets_one_rendition_and_the_default_comes_first() {
-        let mut s = source(100);
-        s.audio = vec![
-            audio(1, Some("eng"), false),
-            audio(2, Some("fre"), true),
-            audio(3, Some("eng"), false),
-            audio(4, None, false),
-        ];
-        let plan = planned(&s);
-        let got: Vec<_> = plan.audio.iter().map(|a| (a.stream, a.group.as_str(), a.default)).collect();
-        assert_eq!(got, [(2, "fr-2", true), (1, "en-2", false), (4, "und-2", false)]);
-        assert_eq!(why(&plan, "audio dropped").len(), 1);
     }
 
     #[test]

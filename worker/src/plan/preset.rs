@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use flodrama_asset::document::EarlyPlay;
+use flodrama_media::task::AudioCodec;
 use serde::{Deserialize, Serialize};
 
 use super::family::Family;
+
+mod beside;
+
+pub use beside::{BesidePreset, BesideRange};
 
 /// The presets that ship with the worker, by name.
 const SHIPPED: [(&str, &str); 5] = [
@@ -69,56 +74,6 @@ pub struct VideoPreset {
     /// Ladders beside this one, for players that can do more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<BesidePreset>,
-}
-
-/// A ladder beside the one that every player has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BesidePreset {
-    /// Name of the ladder: the end of its rungs' folders, `video/720p-<name>`.
-    pub name: String,
-    /// Which pictures it shows.
-    pub range: BesideRange,
-    /// libav encoder name.
-    pub encoder: String,
-    /// Options of the encoder for every rung.
-    pub options: BTreeMap<String, String>,
-    /// Rungs, largest first.
-    pub rungs: Vec<RungPreset>,
-}
-
-/// Which pictures a ladder shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BesideRange {
-    /// Those of every source in standard range, as the main ladder does.
-    Sdr,
-    /// Those of HDR sources as they are, with ten bits; there is no such ladder for others.
-    Hdr,
-}
-
-impl BesidePreset {
-    /// The encoder's family.
-    pub fn family(&self) -> &'static Family {
-        Family::of_encoder(&self.encoder).expect("looked up when the preset was read")
-    }
-
-    fn fault(&self) -> Option<&'static str> {
-        let letters = self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let Some(family) = Family::of_encoder(&self.encoder) else {
-            return Some("video.beside.encoder is none of a family: libx264, libx265 or libsvtav1");
-        };
-        if !(1..=16).contains(&self.name.len()) || !letters {
-            return Some("video.beside.name is 1 to 16 small letters and digits");
-        }
-        if self.range == BesideRange::Hdr && family.ten_bit.is_none() {
-            return Some("video.beside with range hdr needs an encoder of ten bits: libx265");
-        }
-        if self.encoder == "libx264" {
-            return Some("video.beside takes no libx264: let H.264 be the main ladder");
-        }
-        rungs_fault(&self.rungs)
-    }
 }
 
 /// What is wrong with a ladder.
@@ -218,6 +173,25 @@ pub struct AudioPreset {
     pub channels: u32,
     /// Kilobits a second.
     pub kbps: u32,
+    /// Integrated loudness that every rendition is brought to, in LUFS; without it levels stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loudness_lufs: Option<f64>,
+    /// Highest true peak of what is published, in dB of full scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_peak_dbtp: Option<f64>,
+    /// 5.1 beside the channels above, where the source has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surround: Option<SurroundPreset>,
+}
+
+/// Renditions in 5.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurroundPreset {
+    /// How they are coded.
+    pub codec: AudioCodec,
+    /// Kilobits a second.
+    pub kbps: u32,
 }
 
 /// Sprites and posters.
@@ -308,8 +282,8 @@ impl Preset {
         if preset.trick.every_s == 0 || !video.gop_s.is_multiple_of(preset.trick.every_s) {
             return invalid("trick.every_s must divide video.gop_s");
         }
-        if !(1..=2).contains(&preset.audio.channels) {
-            return invalid("audio.channels is 1 or 2");
+        if let Some(why) = preset.audio.fault() {
+            return invalid(why);
         }
         let stills = &preset.stills;
         if stills.intervals_s.is_empty() || stills.intervals_s.contains(&0) || !stills.intervals_s.is_sorted()
@@ -402,6 +376,37 @@ impl PerTitlePreset {
     }
 }
 
+impl AudioPreset {
+    /// What contradicts itself.
+    fn fault(&self) -> Option<&'static str> {
+        let within =
+            |value: Option<f64>, least: f64, most: f64| value.is_none_or(|v| least <= v && v <= most);
+        let surround_rate = |s: &SurroundPreset| match s.codec {
+            AudioCodec::Aac => (64..=1024).contains(&s.kbps),
+            AudioCodec::Ac3 => [192, 224, 256, 320, 384, 448, 512, 576, 640].contains(&s.kbps),
+        };
+        let is_ac3 = self.surround.as_ref().is_some_and(|s| s.codec == AudioCodec::Ac3);
+        let rules = [
+            ((1..=2).contains(&self.channels), "audio.channels is 1 or 2"),
+            (within(self.loudness_lufs, -36.0, -10.0), "audio.loudness_lufs is from -36 to -10"),
+            (within(self.true_peak_dbtp, -9.0, 0.0), "audio.true_peak_dbtp is from -9 to 0"),
+            (
+                self.true_peak_dbtp.is_none() || self.loudness_lufs.is_some(),
+                "audio.true_peak_dbtp needs audio.loudness_lufs",
+            ),
+            (
+                self.surround.as_ref().is_none_or(surround_rate),
+                "audio.surround.kbps is 64 to 1024 for aac, and for ac3 one of 192, 224, 256, 320, 384, 448, 512, 576, 640",
+            ),
+            (
+                !is_ac3 || [32_000, 44_100, 48_000].contains(&self.sample_rate),
+                "audio.surround in ac3 needs an audio.sample_rate of 32000, 44100 or 48000",
+            ),
+        ];
+        rules.into_iter().find(|(kept, _)| !kept).map(|(_, why)| why)
+    }
+}
+
 fn shipped_names() -> String {
     SHIPPED.map(|(name, _)| name).join(", ")
 }
@@ -448,6 +453,10 @@ mod tests {
             ("every_s = 1", "every_s = 0"),
             ("width = 1920", "width = 100"),
             ("channels = 2", "channels = 6"),
+            ("loudness_lufs = -18.0", "loudness_lufs = 18.0"),
+            ("loudness_lufs = -18.0", ""),
+            ("true_peak_dbtp = -1.0", "true_peak_dbtp = 1.0"),
+            ("codec = \"ac3\"\nkbps = 448", "codec = \"ac3\"\nkbps = 400"),
             ("encoder = \"libx264\"", "encoder = \"h264_nvenc\""),
             ("preset = \"veryfast\"", "preset = \"slower\""),
             ("preset = \"veryfast\"", "preset = \"Slow\""),

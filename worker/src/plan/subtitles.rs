@@ -170,7 +170,7 @@ fn name(title: Option<&str>, language: &str, kind: SubtitleKind) -> String {
     if let Some(title) = title {
         return title.to_owned();
     }
-    let language = language::name(language);
+    let language = language::name(language).unwrap_or_else(|| "Subtitles".to_owned());
     if kind == SubtitleKind::Full { language } else { format!("{language} ({kind})") }
 }
 

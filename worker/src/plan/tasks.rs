@@ -97,6 +97,8 @@ impl Plan {
                     sample_rate: a.sample_rate,
                     channels: a.channels,
                     bit_rate: a.bit_rate,
+                    codec: a.codec,
+                    loudness: a.loudness,
                     boundaries: boundaries.collect(),
                 }),
             }

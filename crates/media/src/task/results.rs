@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Loudness;
+
 /// A segment on disk. The seam between media and playlists: playlist code needs nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmentWritten {
@@ -53,7 +55,7 @@ pub struct TrackWritten {
 }
 
 /// What a chunk or audio task wrote.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     /// Renditions.
     pub tracks: Vec<TrackWritten>,
@@ -61,6 +63,9 @@ pub struct Written {
     pub source_frames: u64,
     /// Output frames that repeat the one before, because the source had none for their time.
     pub repeated_frames: u64,
+    /// Of sound whose loudness was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<Loudness>,
     /// CPU time of the child, in milliseconds.
     pub cpu_ms: u64,
     /// Peak resident memory of the child, in KiB.

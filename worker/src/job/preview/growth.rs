@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 
 use flodrama_asset::{PreviewFile, PublishedFile, TrackFile};
 use flodrama_hls::build::{
-    self, AudioMedia, BuildError, MediaKind, MediaPlaylist, Multivariant, Rates, Segment, Variant, VideoRange,
+    BuildError, MediaKind, MediaPlaylist, Multivariant, Rates, Segment, Variant, VideoRange,
 };
 use flodrama_media::task::{RungTask, SegmentWritten, TrackWritten};
 
-use crate::job::package::audio_group;
-use crate::plan::Plan;
+use crate::job::sound::{self, Sound};
+use crate::plan::{AudioPlan, Plan};
 
-/// Samples of an AAC access unit: by so much a segment of sound may be longer than its picture.
-const ACCESS_UNIT: f64 = 1024.0;
 /// What boxes of the container add to a rate at most.
 const CONTAINER: f64 = 1.02;
 
@@ -121,34 +119,28 @@ impl Growth {
         let codecs = |track: &Track| track.written.as_ref().map(|w| w.codecs.clone());
         let missing = BuildError::Empty { what: "initialisation section" };
         let (videos, audios) = self.tracks.split_at(self.plan.rungs.len());
-        for (audio, track) in self.plan.audio.iter().zip(audios) {
-            multivariant.audio.push(AudioMedia {
-                group: audio_group(audio.channels),
-                name: audio.name.clone(),
-                language: audio.language.clone(),
-                default: audio.default,
-                autoselect: true,
-                channels: audio.channels,
-                codec: codecs(track).ok_or_else(|| missing.clone())?,
-                uri: below_preview(&track.file),
-                characteristics: Vec::new(),
-            });
+        let mut sounds = Vec::new();
+        for (plan, track) in self.plan.audio.iter().zip(audios) {
+            let codec = codecs(track).ok_or_else(|| missing.clone())?;
+            let rates = rate(f64::from(plan.bit_rate) * 1.05);
+            sounds.push(Sound { plan, codec, uri: below_preview(&track.file), rates });
         }
-        let sound = self.plan.audio.iter().map(|a| rate(f64::from(a.bit_rate) * 1.05));
+        multivariant.audio = sound::media(&sounds);
         for (rung, track) in self.plan.rungs.iter().zip(videos) {
-            multivariant.variants.push(Variant {
+            let picture = Variant {
                 uri: below_preview(&track.file),
-                rates: Rates::of_variant(self.peak(rung, track), sound.clone(), []),
+                rates: self.peak(rung, track),
                 codecs: vec![codecs(track).ok_or_else(|| missing.clone())?],
                 width: rung.width,
                 height: rung.height,
                 frame_rate: self.plan.cadence.rate.as_f64(),
                 video_range: VideoRange::Sdr,
-                audio_group: self.plan.audio.first().map(|a| audio_group(a.channels)),
+                audio_group: None,
                 subtitle_group: None,
-            });
+            };
+            multivariant.variants.extend(sound::variants(picture, &sounds));
         }
-        build::order_variants(&mut multivariant.variants);
+        sound::order(&mut multivariant.variants, &sounds);
         for variant in &mut multivariant.variants {
             variant.rates.average_bps = 0;
         }
@@ -176,8 +168,8 @@ impl Growth {
     fn target_duration_s(&self) -> u32 {
         let frames = self.plan.segments.iter().map(|s| s.frames()).max().unwrap_or(0);
         let picture_s = frames as f64 / self.plan.cadence.rate.as_f64();
-        let unit_s =
-            self.plan.audio.iter().map(|a| ACCESS_UNIT / f64::from(a.sample_rate)).fold(0.0, f64::max);
+        // By so much a segment of sound may be longer than its picture.
+        let unit_s = self.plan.audio.iter().map(AudioPlan::unit_s).fold(0.0, f64::max);
         self.plan.segment_s().max((picture_s + unit_s).round() as u32).max(1)
     }
 }
