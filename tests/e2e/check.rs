@@ -246,8 +246,8 @@ fn what_is_no_presentation_is_told_in_a_sentence() {
         (path("nothing"), "there is no such folder or playlist"),
         (path("empty"), "there is no playlist"),
         (path("page.m3u8"), "is no HLS playlist: it begins with \"<!DOCTYPE html>"),
-        (url("page.m3u8"), "is no HLS playlist: it begins with \"<!DOCTYPE html>"),
-        (url("none.m3u8"), "There is nothing at"),
+        (url("page.m3u8?token=secret"), "is no HLS playlist: it begins with \"<!DOCTYPE html>"),
+        (url("none.m3u8?token=secret"), "There is nothing at"),
         (url("forbidden.m3u8?token=secret"), "refuses access (403)"),
         ("http://127.0.0.1:1/main.m3u8".to_owned(), "does not answer"),
     ] {

@@ -293,6 +293,9 @@ impl App {
             Standing::Superseded => return Err(publish::superseded()),
             Standing::NameTaken => return Err(publish::name_taken(asset)),
         }
+        if episode::is_replaced(&self.store, source, pointer).await? {
+            return Err(publish::superseded());
+        }
         let failure = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Failure);
         if self.store.head(&failure).await?.is_some() {
             return Ok(Ended::Before);

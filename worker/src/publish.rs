@@ -32,6 +32,10 @@ pub fn standing(pointer: Option<&Pointer>, version: &Version, source: &SourceRef
     if pointer.version == *version {
         return Standing::Published;
     }
+    // Rolled back by hand: a subtitle file beside it does not bring it back, another upload does.
+    if pointer.undone.is_some() && pointer.source.same_content(source) {
+        return Standing::Superseded;
+    }
     // It was live and is not any more: replaced, or rolled back by hand. A message that comes again changes neither; a
     // subtitle file that was put back as it was does.
     if pointer.previous.as_ref() == Some(version) && !source.has_newer_sidecars(&pointer.source) {
@@ -95,8 +99,13 @@ async fn move_pointer(
             Some((pointer, etag)) => (Some(pointer.version), Condition::IfMatch(etag)),
             None => (None, Condition::IfAbsent),
         };
-        let pointer =
-            Pointer { version: version.clone(), previous, published_at: now, source: source.clone() };
+        let pointer = Pointer {
+            version: version.clone(),
+            previous,
+            published_at: now,
+            source: source.clone(),
+            undone: None,
+        };
         match store.put_json(&key, &pointer, condition).await? {
             Put::Written(_) => return Ok(()),
             // Somebody else moved it: look again. It may have been us, where an answer was lost.
@@ -174,6 +183,7 @@ mod tests {
             previous: None,
             published_at: OffsetDateTime::UNIX_EPOCH,
             source: live.clone(),
+            undone: None,
         };
         standing(Some(&pointer), &version, ours)
     }
@@ -197,8 +207,17 @@ mod tests {
             previous: Some(bad_version.clone()),
             published_at: OffsetDateTime::UNIX_EPOCH,
             source: bad.clone(),
+            undone: Some(bad_version.clone()),
         };
         assert_eq!(standing(Some(&rolled_back), &bad_version, &bad), Standing::Superseded);
+        // A subtitle file that comes afterwards makes another version of the bad cut.
+        let sidecar = SidecarRef { key: "uploads/a.fr.srt".into(), etag: "9".into(), written_s: 99 };
+        let with_file = SourceRef { sidecars: vec![sidecar], ..bad };
+        let version = Version::derive(&with_file, "{}", "x264");
+        assert_eq!(standing(Some(&rolled_back), &version, &with_file), Standing::Superseded);
+        let mended = source("uploads/a.mp4", "3", "0057");
+        let version = Version::derive(&mended, "{}", "x264");
+        assert_eq!(standing(Some(&rolled_back), &version, &mended), Standing::Open);
     }
 
     #[test]
@@ -223,6 +242,7 @@ mod tests {
             previous: Some(first_version.clone()),
             published_at: OffsetDateTime::UNIX_EPOCH,
             source: second,
+            undone: None,
         };
         assert_eq!(standing(Some(&replaced), &first_version, &first), Standing::Superseded);
         assert_eq!(standing(Some(&replaced), &first_version, &with("1", 30)), Standing::Open);

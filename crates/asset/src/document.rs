@@ -15,8 +15,12 @@ pub struct Pointer {
     /// When the pointer moved here.
     #[serde(with = "time::serde::rfc3339")]
     pub published_at: OffsetDateTime,
-    /// The upload that the live version was made from.
+    /// The upload that the live version was made from; after a rollback the newest one, which stays the measure.
     pub source: SourceRef,
+    /// The version of `source` that was rolled back, until another upload is published: nothing made of that upload comes
+    /// back by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<Version>,
 }
 
 /// Where a job stands.

@@ -26,12 +26,15 @@ pub async fn run(config: &Config, asset: &AssetId, to: Option<Version>) -> anyho
     if store.head(&main).await?.is_none() {
         bail!("{asset} has no version {version}");
     }
+    // Back to where it was: nothing is undone any more.
+    let undone = pointer.undone.or_else(|| Some(pointer.version.clone())).filter(|undone| *undone != version);
     let pointer = Pointer {
         version: version.clone(),
         previous: Some(pointer.version),
         published_at: OffsetDateTime::now_utc(),
         // The newest upload stays the measure: an older one that is delivered late must not come back by itself.
         source: pointer.source,
+        undone,
     };
     match store.put_json(&key, &pointer, Condition::IfMatch(etag)).await? {
         Put::Written(_) => {}

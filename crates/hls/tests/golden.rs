@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::support::memory::MemoryTree;
 use flodrama_hls::build::VideoRange;
-use flodrama_hls::check::{self, MemoryTree};
+use flodrama_hls::check::{self};
 use m3u8_rs::Playlist;
 
 mod support;

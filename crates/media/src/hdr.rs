@@ -26,7 +26,10 @@ pub fn of_stream(stream: &Stream) -> HdrMetadata {
         match data.kind() {
             PacketData::MasteringDisplayMetadata => said.mastering = mastering(data.data()),
             PacketData::ContentLightLevel => said.light = light(data.data()),
-            PacketData::DOVI_CONF => said.dolby_vision = true,
+            PacketData::DOVI_CONF => {
+                said.dolby_vision = true;
+                said.needs_dolby = !has_base(data.data());
+            }
             _ => {}
         }
     }
@@ -40,7 +43,15 @@ pub fn of_frame(frame: &Video) -> HdrMetadata {
         mastering: data(FrameData::MasteringDisplayMetadata).and_then(|d| mastering(d.data())),
         light: data(FrameData::ContentLightLevel).and_then(|d| light(d.data())),
         dolby_vision: false,
+        needs_dolby: false,
     }
+}
+
+/// True where Dolby Vision lies over a picture that plays without it: libav's `AVDOVIDecoderConfigurationRecord` says in
+/// its last byte which (Dolby Vision Streams Within the ISO Base Media File Format, §3.2). Profile 5 has none: its colours
+/// are Dolby's own.
+fn has_base(record: &[u8]) -> bool {
+    record.get(7).is_none_or(|compatibility| *compatibility != 0)
 }
 
 /// From libav's `AVMasteringDisplayMetadata`: chromaticities of red, green, blue and white, least and most luminance as
@@ -192,11 +203,17 @@ mod tests {
 
     #[test]
     fn no_start_code_appears_in_a_message() {
-        let metadata = HdrMetadata { mastering: Some(MASTERING), light: None, dolby_vision: false };
+        let metadata = HdrMetadata { mastering: Some(MASTERING), light: None, ..HdrMetadata::default() };
         let unit = sei(&metadata);
         assert_eq!(unit[..8], [0, 0, 0, unit.len() as u8 - 4, 78, 1, 137, 24]);
         // The darkest luminance of 1 is 0 0 0 1.
         assert!(unit.ends_with(&[0, 0, 3, 0, 1, 0x80]), "{unit:?}");
+    }
+
+    #[test]
+    fn dolby_vision_of_profile_5_has_no_picture_below_it() {
+        assert!(!has_base(&[1, 0, 5, 6, 1, 0, 1, 0]));
+        assert!(has_base(&[1, 0, 8, 4, 1, 0, 1, 4]), "profile 8.4 is HLG below");
     }
 
     #[test]
@@ -207,7 +224,7 @@ mod tests {
     #[test]
     fn boxes_have_their_sizes() {
         let light = Some(LightLevel { max: 1000, max_average: 400 });
-        let bytes = boxes(&HdrMetadata { mastering: Some(MASTERING), light, dolby_vision: false });
+        let bytes = boxes(&HdrMetadata { mastering: Some(MASTERING), light, ..HdrMetadata::default() });
         assert_eq!(bytes.len(), 32 + 12);
         assert_eq!(bytes[32..], [0, 0, 0, 12, b'c', b'l', b'l', b'i', 3, 232, 1, 144]);
     }

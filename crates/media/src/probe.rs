@@ -252,6 +252,12 @@ fn describe_video(stream: &Stream, limits: &Limits) -> Result<VideoTrack> {
         return Err(MediaError::new(ErrorKind::OverLimit, message));
     }
     let (rotation, mirrored) = orientation(stream);
+    let hdr = crate::hdr::of_stream(stream);
+    if hdr.needs_dolby {
+        let message = "The video is Dolby Vision of profile 5, which only Dolby's decoders show in the right colours: send \
+                       it as HDR10, HLG or SDR.";
+        return Err(MediaError::new(ErrorKind::UnsupportedCodec, message));
+    }
     Ok(VideoTrack {
         stream: stream.index(),
         codec: id.name().to_owned(),
@@ -267,7 +273,7 @@ fn describe_video(stream: &Stream, limits: &Limits) -> Result<VideoTrack> {
             matrix: name(decoder.color_space().name()),
             full_range: decoder.color_range() == ffmpeg::color::Range::JPEG,
         },
-        hdr: crate::hdr::of_stream(stream),
+        hdr,
         interlaced: crate::sys::is_interlaced(stream),
         scanning: Scanning::Progressive,
         time_base: ratio(stream.time_base()),

@@ -80,6 +80,9 @@ pub struct HdrMetadata {
     /// True where it has Dolby Vision's metadata, over a picture that plays without.
     #[serde(default)]
     pub dolby_vision: bool,
+    /// True where that picture is missing: only Dolby's decoders show the right colours.
+    #[serde(default)]
+    pub needs_dolby: bool,
 }
 
 /// What the two fields of a frame show.

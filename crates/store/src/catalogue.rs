@@ -220,7 +220,7 @@ mod tests {
 
     fn pointer(version: &str, minutes: i64) -> Pointer {
         let version = version.parse().expect("version");
-        Pointer { source: source(OLD), version, previous: None, published_at: at(minutes) }
+        Pointer { source: source(OLD), version, previous: None, published_at: at(minutes), undone: None }
     }
 
     /// `state version live` in one line.

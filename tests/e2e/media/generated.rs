@@ -74,6 +74,36 @@ fn a_screen_recording_in_rgb() {
     assert!(likeness.iter().all(|db| *db > 28.0), "{likeness:?}");
 }
 
+/// Black and white of the source's strip are those of limited range afterwards, in a size and a format that need nothing
+/// else done.
+#[test]
+fn full_range_is_narrowed() {
+    let video = &[
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        "-color_range",
+        "pc",
+        "-x265-params",
+        "log-level=error:range=full",
+    ];
+    let filter = "scale=in_range=tv:out_range=pc";
+    let (size, display) = ((640, 360), (640, 360));
+    let clip = Clip { size, display, filter, video, frames: 60, ..Clip::default() };
+    let folder = tempfile::tempdir().expect("folder");
+    let source = clip.make(folder.path());
+    assert_eq!(ffmpeg::luma_ends(&source), (0, 255), "the source is what it should be");
+    let tree = transcode(&source, &folder.path().join("out"), &[]);
+    check(&tree, &expected(&clip));
+    let top = &tree.videos()[0].playlist;
+    assert_eq!(ffmpeg::stream(top)["color_range"], "tv");
+    let (black, white) = ffmpeg::luma_ends(top);
+    assert!((12..=20).contains(&black) && (230..=240).contains(&white), "{black} to {white}");
+}
+
 #[test]
 fn a_variable_frame_rate() {
     let keep = |n| !(5..=12).contains(&(n % 25)) && n % 7 != 3;

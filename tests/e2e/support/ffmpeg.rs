@@ -122,6 +122,15 @@ pub fn brightness(path: &Path) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
+/// Luma of the darkest and of the brightest parts of the first picture's bottom fifth, 8 bits, as stored.
+pub fn luma_ends(path: &Path) -> (u8, u8) {
+    let path = path.to_str().expect("a plain path");
+    // Small, so that no single overshoot counts; `extractplanes` takes luma as it is.
+    let filter = "extractplanes=y,crop=iw:ih/5:0:ih*0.73,scale=16:1:flags=area";
+    let luma = ffmpeg(&["-i", path, "-frames:v", "1", "-vf", filter, "-f", "rawvideo", "-"]);
+    (*luma.iter().min().expect("pixels"), *luma.iter().max().expect("pixels"))
+}
+
 /// Peak signal to noise ratio of the brightness, in dB, of each picture of `path`, brought to the size of `source`,
 /// against `source`, by their order.
 pub fn likeness_db(path: &Path, source: &Path) -> Vec<f64> {

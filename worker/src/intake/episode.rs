@@ -21,7 +21,7 @@ pub async fn of(store: &Store, announced: &SourceRef) -> Result<Option<SourceRef
         let listed = store.list(&format!("{stem}.")).await?;
         return with_sidecars(store, announced.clone(), &listed).await.map(Some);
     };
-    let listed = store.list(stem).await?;
+    let listed = store.list(&format!("{stem}.")).await?;
     let Some(episode) = newest_episode(&announced.key, &listed) else { return Ok(None) };
     // Its identity must be what its own event says, or one upload would have two versions.
     let Some(head) = store.head(&ObjectKey::Upload(episode.key.clone())).await? else { return Ok(None) };
@@ -45,12 +45,37 @@ async fn place_in_order(store: &Store, source: &SourceRef) -> Result<Option<Stri
     Ok(live.and_then(|live| live.sequencer))
 }
 
+/// True where nothing says which of two uploads is the newer one, the live one having been found by its subtitle file and
+/// not by its own message, and another one is at the key now.
+///
+/// # Errors
+/// The bucket's.
+pub async fn is_replaced(
+    store: &Store,
+    source: &SourceRef,
+    pointer: Option<&Pointer>,
+) -> Result<bool, StoreError> {
+    let Some(live) = pointer.map(|pointer| &pointer.source) else { return Ok(false) };
+    if live.sequencer.is_some() || live.key != source.key || live.same_content(source) {
+        return Ok(false);
+    }
+    let now = store.head(&ObjectKey::Upload(source.key.clone())).await?;
+    Ok(now.is_some_and(|now| now.etag != source.etag))
+}
+
+/// How video files end. Others may be video too, but a picture or a note beside an episode is not preferred to it.
+const OF_VIDEO: [&str; 18] = [
+    ".mp4", ".mov", ".mkv", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".mxf", ".avi", ".wmv",
+    ".flv", ".3gp", ".vob", ".ogv", ".dv",
+];
+
 /// Of the episodes that a subtitle file can belong to, the one that was written last.
 fn newest_episode<'a>(sidecar: &str, listed: &'a [Summary]) -> Option<&'a Summary> {
     let episodes = listed.iter().filter(|object| {
         catalogue::is_episode(&object.key) && sidecar_of(strip_extension(&object.key), sidecar).is_some()
     });
-    episodes.max_by_key(|object| object.last_modified)
+    let is_video = |key: &str| OF_VIDEO.iter().any(|end| key.to_ascii_lowercase().ends_with(end));
+    episodes.max_by_key(|object| (is_video(&object.key), object.last_modified))
 }
 
 async fn with_sidecars(
@@ -96,6 +121,7 @@ mod tests {
             ("uploads/demo.mov", 2),
             ("uploads/demo.mp4", 1),
             ("uploads/demo.en.srt", 9),
+            ("uploads/demo.jpg", 9),
             ("uploads/demo2.mp4", 9),
             ("uploads/demo.s02.mp4", 9),
         ]);

@@ -97,7 +97,7 @@ impl Sampling<'_> {
                     };
                     let finished = children.run(&task.name, &task.task, Some(&input), hear).await?;
                     // A sample has no files, so there is no tree to take them from.
-                    ledger.commit(&task.name, &Commit::of(finished)?, Path::new(""), |_| true).await
+                    ledger.commit(&task.name, Commit::of(finished)?, Path::new(""), |_| true).await.map(drop)
                 });
             }
             tokio::select! {

@@ -169,12 +169,12 @@ async fn one(job: &Job, task: &NamedTask, preview: &Preview, encoding: &Mutex<En
         Ok(finished) => Commit::of(finished)?,
         Err(e) if task.is_dispensable() && sidecars::may_go_without(&e) => {
             tracing::warn!(task = task.name, detail = e.detail, "left out: {}", e.message);
-            Commit::left_out(&sidecars::why(&e))
+            Commit::left_out(&e.message)
         }
         Err(e) if task.is_on_device() => return Err(JobError { fault: family::blame(&e), ..e }),
         Err(e) => return Err(e),
     };
-    job.ledger.commit(&task.name, &commit, &job.tree, |path| preview.has_stored(path)).await?;
+    let commit = job.ledger.commit(&task.name, commit, &job.tree, |path| preview.has_stored(path)).await?;
     preview.committed(&commit);
     if task.frames > 0 {
         encoding.lock().expect("no holder panics").chunk(&task.name, task.frames);

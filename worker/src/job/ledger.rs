@@ -119,23 +119,25 @@ impl Ledger {
     }
 
     /// Keeps a finished task: its files first, then the record. Files that `has_stored` knows are at their keys already.
+    /// Gives the record that holds: where another worker was first, its own.
     pub async fn commit(
         &self,
         task: &str,
-        commit: &Commit,
+        commit: Commit,
         tree: &Path,
         has_stored: impl Fn(&str) -> bool,
-    ) -> Result<()> {
+    ) -> Result<Commit> {
         match self {
             Ledger::Folder(folder) => {
                 let folder = folder.join("commits");
                 tokio::fs::create_dir_all(&folder).await.map_err(|e| JobError::io("commits", &e))?;
-                let json = serde_json::to_vec(commit).map_err(|e| JobError::internal("commit", e))?;
+                let json = serde_json::to_vec(&commit).map_err(|e| JobError::internal("commit", e))?;
                 // A name appears only once its content is whole.
                 let temporary = folder.join(format!("{task}.tmp"));
                 tokio::fs::write(&temporary, json).await.map_err(|e| JobError::io("commit", &e))?;
                 let path = folder.join(format!("{task}.json"));
-                tokio::fs::rename(&temporary, path).await.map_err(|e| JobError::io("commit", &e))
+                tokio::fs::rename(&temporary, path).await.map_err(|e| JobError::io("commit", &e))?;
+                Ok(commit)
             }
             Ledger::Bucket(store, asset, version) => {
                 for path in commit.files().into_iter().filter(|path| !has_stored(path)) {
@@ -143,9 +145,10 @@ impl Ledger {
                     store.put_file(&key, &tree.join(&path)).await?;
                 }
                 let key = self.commit_key(asset, version, task);
-                match store.put_json(&key, commit, Condition::IfAbsent).await? {
-                    // Refused: another worker did the same work. Same input, same keys, same bytes.
-                    Put::Written(_) | Put::Refused => Ok(()),
+                match store.put_json(&key, &commit, Condition::IfAbsent).await? {
+                    Put::Written(_) => Ok(commit),
+                    // Another worker did the same work. Same input, same keys, same bytes.
+                    Put::Refused => Ok(store.get_json(&key).await?.map_or(commit, |(held, _)| held)),
                 }
             }
         }

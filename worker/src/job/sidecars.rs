@@ -153,23 +153,15 @@ async fn look_into(
             Output::Sidecar(text) => Ok(Ok(text)),
             other => Err(JobError::internal(name, format_args!("unexpected answer {other:?}"))),
         },
-        Err(e) if may_go_without(&e) => Ok(Err(why(&e))),
+        Err(e) if may_go_without(&e) => Ok(Err(e.message)),
         Err(e) => Err(e),
     }
 }
 
-/// True where the subtitles, or what reads them, are to blame, and not the machine.
+/// True where the subtitles are to blame: whoever reads them again finds the same. A fault of the machine is tried again,
+/// or one version would have them in one worker and not in another.
 pub fn may_go_without(e: &JobError) -> bool {
-    use flodrama_asset::ErrorKind::{Internal, Stalled};
-    e.kind.is_bad_input() || matches!(e.kind, Internal | Stalled)
-}
-
-/// Why they are left out, in a sentence.
-pub fn why(e: &JobError) -> String {
-    match e.kind.is_bad_input() {
-        true => e.message.clone(),
-        false => "The subtitles could not be read because of a fault on our side.".to_owned(),
-    }
+    e.kind.is_bad_input()
 }
 
 #[cfg(test)]

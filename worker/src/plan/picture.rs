@@ -96,10 +96,13 @@ pub fn prepare(video: &VideoTrack, steps: &str, size: (u32, u32)) -> String {
 /// As [`prepare`], for encoders that take ten bits or eight.
 pub fn prepare_for(video: &VideoTrack, steps: &str, size: (u32, u32), ten_bit: bool) -> String {
     let taken = if ten_bit { "yuv420p10le" } else { "yuv420p" };
-    if steps.is_empty() && (video.width, video.height) == size && video.pixel_format == taken {
+    let full_range = video.colour.full_range;
+    if steps.is_empty() && (video.width, video.height) == size && video.pixel_format == taken && !full_range {
         return String::new();
     }
-    let scale = format!("scale={}:{}:flags={SCALE_FLAGS}", size.0, size.1);
+    // Asked for by name: a scaler that has nothing else to do would pass the range on.
+    let range = if full_range { ":out_range=tv" } else { "" };
+    let scale = format!("scale={}:{}:flags={SCALE_FLAGS}{range}", size.0, size.1);
     if steps.is_empty() { scale } else { format!("{steps},{scale}") }
 }
 
@@ -162,6 +165,13 @@ mod tests {
         assert_eq!(prepare(&source, &steps, (1920, 1080)), "");
         assert!(reasons.is_empty());
         assert!(prepare(&source, &steps, (1280, 720)).starts_with("scale=1280:720"));
+    }
+
+    #[test]
+    fn full_range_is_narrowed_even_where_nothing_else_is_to_do() {
+        let mut source = video(vec![0]);
+        source.colour.full_range = true;
+        assert!(prepare(&source, "", (1920, 1080)).ends_with(":out_range=tv"));
     }
 
     #[test]

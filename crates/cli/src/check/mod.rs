@@ -46,7 +46,7 @@ fn table() -> String {
 fn read(target: &str, handle: Handle) -> anyhow::Result<Report> {
     if target.starts_with("http://") || target.starts_with("https://") {
         let web = Web::open(target, handle)?;
-        return report(target, web.root(), &web);
+        return report(web.shown(), web.root(), &web);
     }
     let (root, name) = find(target)?;
     report(target, &name, &Folder { root, texts: BTreeMap::new() })

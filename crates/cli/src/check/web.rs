@@ -31,6 +31,7 @@ pub struct Web {
     http: Client,
     handle: Handle,
     root: String,
+    shown: String,
     /// The folder of the root playlist: what lies below is named by its path, all else by its URL.
     base: Url,
     state: Mutex<State>,
@@ -38,8 +39,11 @@ pub struct Web {
 
 #[derive(Default)]
 struct State {
-    /// URLs by the names that findings give.
+    /// URLs by the names that findings give, and the other way round.
     urls: HashMap<String, Url>,
+    names: HashMap<Url, String>,
+    /// How many URLs differ in their queries alone, by what they have in common.
+    alike: HashMap<String, usize>,
     texts: HashMap<String, Vec<u8>>,
     sizes: HashMap<String, Option<u64>>,
     deliveries: HashMap<String, Delivery>,
@@ -83,10 +87,17 @@ impl Web {
         let text = handle.block_on(body(answer)).with_context(|| format!("{shown} cannot be read."))?;
         let base = found.join(".")?;
         let mut state = State::default();
+        state.alike.insert(without_query(&found), 1);
+        state.names.insert(found.clone(), root.clone());
         state.urls.insert(root.clone(), found);
         state.texts.insert(root.clone(), text);
         state.deliveries.insert(root.clone(), delivery);
-        Ok(Web { http, handle, root, base, state: Mutex::new(state) })
+        Ok(Web { http, handle, root, shown, base, state: Mutex::new(state) })
+    }
+
+    /// What messages call it: the URL may be signed, so its query stays out.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// The root playlist's name.
@@ -183,9 +194,14 @@ impl Source for Web {
         let shown = without_query(&url);
         let name = shown.strip_prefix(self.base.as_str()).filter(|name| !name.is_empty()).unwrap_or(&shown);
         let mut state = self.state();
+        if let Some(known) = state.names.get(&url) {
+            return Some(known.clone());
+        }
         // Files that differ in their queries alone get numbers.
-        let mut names = (1..).map(|n| if n == 1 { name.to_owned() } else { format!("{name}?{n}") });
-        let name = names.find(|name| state.urls.get(name).is_none_or(|known| *known == url))?;
+        let alike = state.alike.entry(shown.clone()).or_default();
+        *alike += 1;
+        let name = if *alike == 1 { name.to_owned() } else { format!("{name}?{alike}") };
+        state.names.insert(url.clone(), name.clone());
         state.urls.insert(name.clone(), url);
         Some(name)
     }
@@ -275,7 +291,12 @@ async fn part(http: &Client, url: &Url, offset: u64, length: usize) -> reqwest::
                 }
             }
             bytes.truncate(length);
-            return Ok(Some(Part { bytes, size: of_range, delivery }));
+            let size = match of_range {
+                // A range of what has no known length (`bytes 0-9/*`) is legal.
+                None => size_by_head(http, url).await?.or(Some(offset + bytes.len() as u64)),
+                size => size,
+            };
+            return Ok(Some(Part { bytes, size, delivery }));
         }
         _ => {}
     }
@@ -293,6 +314,13 @@ async fn part(http: &Client, url: &Url, offset: u64, length: usize) -> reqwest::
         }
     }
     Ok(Some(Part { bytes, size: said.or(Some(at)), delivery }))
+}
+
+/// The length of a file whose server says none with a range.
+async fn size_by_head(http: &Client, url: &Url) -> reqwest::Result<Option<u64>> {
+    let answer = http.head(url.clone()).header(ACCEPT_ENCODING, "identity").send().await?;
+    let length = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    Ok(length.and_then(|length| length.parse().ok()))
 }
 
 fn encoding(answer: &Response) -> Option<&str> {

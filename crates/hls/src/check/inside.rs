@@ -11,7 +11,8 @@ use crate::mp4::{FirstPicture, Handler};
 const ABOVE_TARGET_S: f64 = 0.5;
 /// The distance of keyframes that Apple asks for, and of I-frames.
 const KEYFRAMES_S: f64 = 2.0;
-const IFRAMES_S: f64 = 1.0;
+/// A second of television has 1001 ms, and the last I-frame may stand for longer.
+const IFRAMES_S: f64 = 1.05;
 /// EXTINF is written with three decimals at least.
 const ROUNDING_S: f64 = 0.001;
 /// Of a transport stream only the begin of each segment is read, so that the length of a frame is not known: one of 24 a
@@ -80,13 +81,12 @@ fn check_keyframes(playlist: &Playlist, findings: &mut Findings) {
         if segment.discontinuity {
             last_s = None;
         }
-        for at_s in &video.keyframes_s {
-            let apart_s = last_s.map_or(0.0, |last| at_s - last);
-            if apart_s > KEYFRAMES_S + video.frame_s() {
-                distances.at(segment.file.line, || format!("{apart_s:.2} s from one keyframe to the next"));
-            }
-            last_s = Some(*at_s);
+        let Some((first, last)) = video.keyframes.ends_s else { continue };
+        let apart_s = last_s.map_or(0.0, |before| first - before).max(video.keyframes.apart_s);
+        if apart_s > KEYFRAMES_S + video.frame_s() {
+            distances.at(segment.file.line, || format!("{apart_s:.2} s from one keyframe to the next"));
         }
+        last_s = Some(last);
     }
     openings.tell(&playlist.path, findings);
     distances.tell(&playlist.path, findings);

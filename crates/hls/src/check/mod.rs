@@ -30,7 +30,7 @@ mod variants;
 pub use plays_on::{Player, Plays, PlaysOn};
 pub use report::{Finding, Report};
 pub use rule::{Level, RULES, Rule};
-pub use source::{Delivery, HEAD_BYTES, MemoryTree, Source, SourceError};
+pub use source::{Delivery, HEAD_BYTES, Source, SourceError};
 
 use multivariant::Multivariant;
 use report::Findings;

@@ -1,9 +1,14 @@
 //! From a URI in a playlist to a file of the presentation.
 
+/// A URI as findings show it: a signature may be in its query.
+pub(super) fn shown(uri: &str) -> &str {
+    uri.split(['?', '#']).next().unwrap_or_default()
+}
+
 /// The path that `uri` names, seen from the playlist at `playlist`. Queries and fragments name no file and are left
 /// out. `None` where the URI is absolute or leaves the presentation's root, in whatever disguise.
 pub(super) fn resolve(playlist: &str, uri: &str) -> Option<String> {
-    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    let path = shown(uri);
     // A colon before the first slash is a scheme; a backslash is a slash to some servers.
     let scheme = path.split('/').next().is_some_and(|first| first.contains(':'));
     if path.is_empty() || path.starts_with('/') || path.contains('\\') || scheme {

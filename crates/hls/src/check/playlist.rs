@@ -2,6 +2,7 @@
 
 use super::content::{Content, Format};
 use super::multivariant::resolution;
+use super::path;
 use super::report::Findings;
 use super::rule::{MAP_BEFORE_EXTINF, READABLE_TAGS, SEGMENT_HAS_EXTINF, URI_STAYS_INSIDE};
 use super::source::Source;
@@ -194,7 +195,12 @@ impl Reader<'_> {
     fn segment(&mut self, line: usize, uri: &str, findings: &mut Findings) {
         let pending = std::mem::take(&mut self.pending);
         if pending.duration_s.is_none() {
-            findings.at(&SEGMENT_HAS_EXTINF, &self.playlist.path, line, format!("{uri} without EXTINF"));
+            findings.at(
+                &SEGMENT_HAS_EXTINF,
+                &self.playlist.path,
+                line,
+                format!("{} without EXTINF", path::shown(uri)),
+            );
         }
         let duration_s = pending.duration_s.unwrap_or(0.0);
         let mut file = self.file(line, uri, None, findings);
@@ -217,7 +223,7 @@ impl Reader<'_> {
     fn file(&self, line: usize, uri: &str, range: Option<(u64, u64)>, findings: &mut Findings) -> FileRef {
         let path = self.source.resolve(&self.playlist.path, uri);
         if path.is_none() {
-            findings.at(&URI_STAYS_INSIDE, &self.playlist.path, line, uri);
+            findings.at(&URI_STAYS_INSIDE, &self.playlist.path, line, path::shown(uri));
         }
         FileRef { line, path, range, encryption: self.encryption }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::common::{self, Kind};
 use super::content::{self, Format};
 use super::multivariant::{Entry, Multivariant};
+use super::path;
 use super::playlist::{FileRef, Playlist};
 use super::report::Findings;
 use super::rule::{CLEAN_TEXT, FILE_EXISTS, RANGE_INSIDE_FILE, URI_STAYS_INSIDE};
@@ -42,7 +43,7 @@ impl Tree {
         for (role, entry) in named(multivariant) {
             let Some(uri) = entry.uri else { continue };
             let Some(path) = source.resolve(multivariant.path, uri) else {
-                findings.at(&URI_STAYS_INSIDE, multivariant.path, entry.line, uri);
+                findings.at(&URI_STAYS_INSIDE, multivariant.path, entry.line, path::shown(uri));
                 continue;
             };
             tree.paths.insert(uri.to_owned(), path.clone());

@@ -5,8 +5,8 @@ use super::bits::Fields;
 use super::boxes::{boxes, child};
 use super::init::Init;
 
-/// A fragment lasts for seconds; this many samples are hours.
-const MAX_SAMPLES: usize = 100_000;
+/// A segment lasts for seconds; this many samples are hours.
+pub(crate) const MAX_SAMPLES: usize = 100_000;
 const MAX_RUNS: usize = 1_000;
 
 /// What one `moof` says of one track.
@@ -32,16 +32,21 @@ pub(crate) struct Sample {
     pub(crate) is_sync: bool,
 }
 
-/// Reads the body of a `moof`; `length` are the bytes of the whole box.
-pub(crate) fn fragment(moof: &[u8], length: u64, init: &Init) -> Result<Vec<Fragment>, Broken> {
+/// Reads the body of a `moof`; `length` are the bytes of the whole box, `left` the samples that its segment may still have.
+pub(crate) fn fragment(
+    moof: &[u8],
+    length: u64,
+    init: &Init,
+    left: &mut usize,
+) -> Result<Vec<Fragment>, Broken> {
     let mut found = Vec::new();
     for (_, traf) in boxes(moof).filter(|(kind, _)| kind == b"traf").take(init.tracks.len() + 1) {
-        found.push(track_fragment(traf, length, init)?);
+        found.push(track_fragment(traf, length, init, left)?);
     }
     if found.is_empty() { Err("has a moof box without a track") } else { Ok(found) }
 }
 
-fn track_fragment(traf: &[u8], length: u64, init: &Init) -> Result<Fragment, Broken> {
+fn track_fragment(traf: &[u8], length: u64, init: &Init, left: &mut usize) -> Result<Fragment, Broken> {
     let header =
         child(traf, b"tfhd").and_then(|tfhd| header(tfhd, init)).ok_or("has no readable tfhd box")?;
     let (track, defaults, base) =
@@ -51,7 +56,7 @@ fn track_fragment(traf: &[u8], length: u64, init: &Init) -> Result<Fragment, Bro
     let mut fragment = Fragment { track, decode_time, samples: Vec::new(), data_at: length as i64 + 8 };
     for (index, (_, trun)) in boxes(traf).filter(|(kind, _)| kind == b"trun").take(MAX_RUNS).enumerate() {
         let offset =
-            run(trun, defaults, &mut fragment.samples).ok_or("has a trun box that cannot be read")?;
+            run(trun, defaults, left, &mut fragment.samples).ok_or("has a trun box that cannot be read")?;
         // An offset from the begin of the file cannot be followed from here.
         if let (0, Some(offset), false) = (index, offset, base) {
             fragment.data_at = offset.into();
@@ -95,14 +100,17 @@ fn decode_time(tfdt: &[u8]) -> Option<u64> {
 }
 
 /// Appends the samples of a run; gives its data offset.
-fn run(trun: &[u8], defaults: super::init::Defaults, samples: &mut Vec<Sample>) -> Option<Option<i32>> {
+fn run(
+    trun: &[u8],
+    defaults: super::init::Defaults,
+    left: &mut usize,
+    samples: &mut Vec<Sample>,
+) -> Option<Option<i32>> {
     let mut fields = Fields(trun);
     let (version, flags) = fields.version_and_flags()?;
     let count = fields.u32()? as usize;
     // Samples that say nothing take no bytes: only this bounds them.
-    if samples.len().checked_add(count)? > MAX_SAMPLES {
-        return None;
-    }
+    *left = left.checked_sub(count)?;
     let offset = if flags & 0x1 != 0 { Some(fields.u32()? as i32) } else { None };
     let first_flags = if flags & 0x4 != 0 { Some(fields.u32()?) } else { None };
     for index in 0..count {

@@ -13,7 +13,7 @@ mod sps;
 mod units;
 
 pub(crate) use boxes::{HEADER_BYTES, header};
-pub(crate) use fragment::{Fragment, Sample, fragment};
+pub(crate) use fragment::{Fragment, MAX_SAMPLES, Sample, fragment};
 pub(crate) use init::{Handler, Init, Track, init};
 pub(crate) use sps::h264_sps;
 pub(crate) use units::{Coding, FirstPicture, h264_first_picture, hevc_first_picture};

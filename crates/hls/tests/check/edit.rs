@@ -1,7 +1,8 @@
 //! Good presentations, and ways to spoil them.
 
+use crate::support::memory::MemoryTree;
 use flodrama_hls::build::VideoRange;
-use flodrama_hls::check::{Delivery, MemoryTree};
+use flodrama_hls::check::Delivery;
 
 use crate::support::media::{Fragment, Track};
 use crate::support::*;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use flodrama_hls::check::{Level, MemoryTree, RULES, Source, SourceError, check};
+use crate::support::memory::MemoryTree;
+use flodrama_hls::check::{Level, RULES, Source, SourceError, check};
 
 mod edit;
 mod players;

@@ -1,6 +1,7 @@
 //! What is said of players: a good presentation plays everywhere, others as far as the table says.
 
-use flodrama_hls::check::{MemoryTree, Player, Plays, check};
+use crate::support::memory::MemoryTree;
+use flodrama_hls::check::{Player, Plays, check};
 
 use crate::edit::*;
 use crate::support::media::Track;

@@ -1,6 +1,6 @@
 //! Faults of segments, of what is declared of them, and of how they come.
 
-use flodrama_hls::check::MemoryTree;
+use crate::support::memory::MemoryTree;
 
 use crate::Case;
 use crate::edit::*;

@@ -3,11 +3,12 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod media;
+pub mod memory;
 pub mod ts;
 
 use flodrama_hls::build::*;
-use flodrama_hls::check::MemoryTree;
 use media::{Fragment, Track};
+use memory::MemoryTree;
 
 /// A presentation in a few numbers.
 #[derive(Clone)]

@@ -63,6 +63,7 @@ async fn every_asset_is_listed_with_its_state() {
         previous: None,
         published_at: OffsetDateTime::now_utc(),
         source,
+        undone: None,
     };
     put(&s3.store, ObjectKey::Pointer("d-done".parse().expect("id")), &pointer).await;
 

@@ -115,7 +115,7 @@ impl S3 {
         let published_at = OffsetDateTime::now_utc();
         self.put_json(
             &format!("vod/{asset}/current.json"),
-            &Pointer { version, previous: None, published_at, source },
+            &Pointer { version, previous: None, published_at, source, undone: None },
         );
         let poster = |width: u32| Poster {
             jpeg: format!("poster/{width}.jpg"),

@@ -58,8 +58,8 @@ pub(super) struct Part {
     /// First and last moment of presentation in seconds, after edits; the last is unknown where only the begin was read.
     pub(super) start_s: f64,
     pub(super) end_s: Option<f64>,
-    /// Presentation of the samples at which decoding can begin.
-    pub(super) keyframes_s: Vec<f64>,
+    /// Samples at which decoding can begin.
+    pub(super) keyframes: Keyframes,
     /// The first sample says that decoding can begin with it.
     pub(super) is_sync: bool,
     /// What the first sample really is; `None` where it is not video or cannot be read.
@@ -312,6 +312,22 @@ impl<'s> Contents<'s> {
 }
 
 /// A part of which only the begin is known.
+/// Samples of a segment at which decoding can begin: when the first and the last are shown, and the largest distance
+/// between two of them, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Keyframes {
+    pub(super) ends_s: Option<(f64, f64)>,
+    pub(super) apart_s: f64,
+}
+
+impl Keyframes {
+    fn add(&mut self, at_s: f64) {
+        let (first, last) = self.ends_s.unwrap_or((at_s, at_s));
+        self.apart_s = self.apart_s.max(at_s - last);
+        self.ends_s = Some((first, at_s));
+    }
+}
+
 fn begin(track: usize, handler: Handler, pts: u64) -> Part {
     Part {
         track,
@@ -323,7 +339,7 @@ fn begin(track: usize, handler: Handler, pts: u64) -> Part {
         sample_ticks: (0, 0),
         start_s: pts as f64 / ts::TICKS_PER_S,
         end_s: None,
-        keyframes_s: Vec::new(),
+        keyframes: Keyframes::default(),
         is_sync: true,
         picture: None,
         gap: None,

@@ -1,9 +1,9 @@
 //! Segments of fragmented MP4.
 
 use super::window::Window;
-use super::{Container, Content, Failure, Part};
+use super::{Container, Content, Failure, Keyframes, Part};
 use crate::mp4::{
-    Coding, FirstPicture, Fragment, HEADER_BYTES, Handler, Init, Sample, Track, fragment, header,
+    Coding, FirstPicture, Fragment, HEADER_BYTES, Handler, Init, MAX_SAMPLES, Sample, Track, fragment, header,
 };
 
 /// More boxes than this are no segment.
@@ -20,7 +20,7 @@ pub(super) fn read(
     is_hidden: bool,
 ) -> Result<Content, Failure> {
     let mut content = Content::new(Container::Mp4, Vec::new());
-    let (mut at, mut count) = (0, 0);
+    let (mut at, mut count, mut samples) = (0, 0, MAX_SAMPLES);
     while at < window.length() {
         let left = window.length() - at;
         let header = header(window.get(at, left.min(HEADER_BYTES as u64) as usize)?);
@@ -43,7 +43,7 @@ pub(super) fn read(
                 return Err("has a moof box that is too long to be read".into());
             }
             let moof = window.get(at, size as usize)?;
-            let fragments = fragment(&moof[header.length as usize..], size, init)?;
+            let fragments = fragment(&moof[header.length as usize..], size, init, &mut samples)?;
             for fragment in fragments {
                 add(&mut content, window, at, &fragment, init, is_hidden, is_iframe)?;
             }
@@ -105,7 +105,7 @@ fn begin(fragment: &Fragment, track: &Track, first: &Sample, picture: Option<Fir
         sample_ticks: (u32::MAX, 0),
         start_s: f64::INFINITY,
         end_s: None,
-        keyframes_s: Vec::new(),
+        keyframes: Keyframes::default(),
         is_sync: first.is_sync,
         picture,
         gap: None,
@@ -132,7 +132,7 @@ fn extend(part: &mut Part, fragment: &Fragment, track: &Track) {
         let (least, most) = part.sample_ticks;
         part.sample_ticks = (least.min(sample.duration), most.max(sample.duration));
         if sample.is_sync && track.handler == Handler::Video {
-            part.keyframes_s.push(start_s);
+            part.keyframes.add(start_s);
         }
         decode_time += i128::from(sample.duration);
     }
