@@ -1,6 +1,5 @@
 //! Where a check gets files from.
 
-
 use flodrama_asset::ErrorKind;
 
 use super::path;
