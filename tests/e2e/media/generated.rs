@@ -95,7 +95,8 @@ fn full_range_is_narrowed() {
     let clip = Clip { size, display, filter, video, frames: 60, ..Clip::default() };
     let folder = tempfile::tempdir().expect("folder");
     let source = clip.make(folder.path());
-    assert_eq!(ffmpeg::luma_ends(&source), (0, 255), "the source is what it should be");
+    let (black, white) = ffmpeg::luma_ends(&source);
+    assert!(black < 8 && white > 247, "the source has {black} to {white}");
     let tree = transcode(&source, &folder.path().join("out"), &[]);
     check(&tree, &expected(&clip));
     let top = &tree.videos()[0].playlist;

@@ -118,9 +118,12 @@ fn cameras_and_masters_keep_what_they_say() {
         let source = folder.join(name);
         let out = tempfile::tempdir().expect("folder");
         let tree = transcode(&source, &out.path().join("out"), &[]);
-        let args = ["-select_streams", "v:0", "-read_intervals", "%+#1", "-show_frames"];
+        let args = ["-select_streams", "v:0", "-read_intervals", "%+#1", "-show_frames", "-show_streams"];
         let found = ffmpeg::probe_leniently(&source, &args);
-        let said = side_data(&found["frames"][0]);
+        // ffprobe says of a stream what its container says, of a frame that too where its decoder passes it on.
+        let (mastering, light) = side_data(&found["frames"][0]);
+        let (by_stream, light_by_stream) = side_data(&found["streams"][0]);
+        let said = (mastering.or(by_stream), light.or(light_by_stream));
         for rung in rungs(&tree, range) {
             is_hdr(&rung, transfer);
             match &said {

@@ -122,13 +122,17 @@ pub fn brightness(path: &Path) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// Luma of the darkest and of the brightest parts of the first picture's bottom fifth, 8 bits, as stored.
+/// Luma of the darkest and of the brightest block of the number that a clip's first picture carries, as stored: no filter
+/// has a chance to bring it to another range.
 pub fn luma_ends(path: &Path) -> (u8, u8) {
-    let path = path.to_str().expect("a plain path");
-    // Small, so that no single overshoot counts; `extractplanes` takes luma as it is.
-    let filter = "extractplanes=y,crop=iw:ih/5:0:ih*0.73,scale=16:1:flags=area";
-    let luma = ffmpeg(&["-i", path, "-frames:v", "1", "-vf", filter, "-f", "rawvideo", "-"]);
-    (*luma.iter().min().expect("pixels"), *luma.iter().max().expect("pixels"))
+    const BLOCKS: usize = 16;
+    let (width, height) = size(path);
+    let (width, height) = (width as usize, height as usize);
+    let raw = ffmpeg(&["-i", path.to_str().expect("a plain path"), "-frames:v", "1", "-f", "rawvideo", "-"]);
+    // The middle of each block, in a line through the middle of the strip.
+    let line = &raw[height * 5 / 6 * width..][..width];
+    let blocks: Vec<u8> = (0..BLOCKS).map(|i| line[(2 * i + 1) * width / (2 * BLOCKS)]).collect();
+    (*blocks.iter().min().expect("blocks"), *blocks.iter().max().expect("blocks"))
 }
 
 /// Peak signal to noise ratio of the brightness, in dB, of each picture of `path`, brought to the size of `source`,
