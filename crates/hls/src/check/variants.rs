@@ -152,7 +152,7 @@ fn check_ladder(multivariant: &Multivariant<'_>, findings: &mut Findings) {
     }
 }
 
-/// The first variant is where AVPlayer starts. Compared within its own codec: which codec leads is a choice.
+/// The first variant is where AVPlayer starts. Compared within its own codec and sound: which of those lead is a choice.
 fn check_start(multivariant: &Multivariant<'_>, findings: &mut Findings) {
     let (path, first) = (multivariant.path, &multivariant.variants[0]);
     if !first.is_sdr() && multivariant.variants.iter().any(Entry::is_sdr) {
@@ -163,8 +163,10 @@ fn check_start(multivariant: &Multivariant<'_>, findings: &mut Findings) {
         |v: &Entry<'_>| v.codecs().next().and_then(|codec| codec.split('.').next().map(str::to_owned));
     let distance = |v: &Entry<'_>| v.integer("AVERAGE-BANDWIDTH").map(start_distance);
     let Some(here) = distance(first) else { return };
-    let rivals =
-        multivariant.variants.iter().filter(|v| v.is_sdr() == first.is_sdr() && family(v) == family(first));
+    let rivals = multivariant.variants.iter().filter(|v| {
+        let of_its_sound = v.get("AUDIO") == first.get("AUDIO");
+        v.is_sdr() == first.is_sdr() && family(v) == family(first) && of_its_sound
+    });
     if let Some(better) = rivals.filter(|v| distance(v).is_some_and(|d| d < here)).min_by_key(|v| distance(v))
     {
         findings.at(
