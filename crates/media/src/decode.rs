@@ -24,6 +24,8 @@ pub struct VideoReader {
     decoder: ffmpeg::decoder::Video,
     /// The packet that decoding begins with, found by `seek`.
     pending: Option<ffmpeg::Packet>,
+    /// What `seek` was asked for.
+    sought: Option<Keyframe>,
     /// Pictures before this time need not come.
     wanted_from: i64,
     draining: bool,
@@ -53,6 +55,7 @@ impl VideoReader {
             input,
             decoder,
             pending: None,
+            sought: None,
             wanted_from: i64::MIN,
             draining: false,
         })
@@ -66,6 +69,12 @@ impl VideoReader {
     /// Of pictures before `pts` only those come that others lean on: a chunk far behind its keyframe decodes half as many.
     pub fn want_from(&mut self, pts: i64) {
         self.wanted_from = pts;
+        // A decoder begins with a keyframe only where the stream vouches for it, which not every stream with open groups
+        // of pictures does. Here it may begin anyway: what leans on the group before lies before `pts`. Where a recording
+        // begins in the middle of a group, `pts` lies before its first keyframe, and what is broken stays out.
+        if self.sought.is_some_and(|keyframe| keyframe.pts <= pts) {
+            self.decoder.set_flags(ffmpeg::codec::Flags::OUTPUT_CORRUPT);
+        }
     }
 
     /// Makes `keyframe` the next packet to decode.
@@ -73,6 +82,7 @@ impl VideoReader {
     /// Demuxers promise little about seeking, so the packet itself is looked for; where a seek went past it, the file
     /// is read again from its start.
     pub fn seek(&mut self, keyframe: Keyframe) -> Result<()> {
+        self.sought = Some(keyframe);
         self.decoder.flush();
         self.draining = false;
         if crate::sys::seek_stream(&mut self.input, self.stream, keyframe.dts) && self.find(keyframe)? {

@@ -22,6 +22,8 @@ use crate::task::Limits;
 /// A file may declare a little more than it holds; beyond this share and this time it is called truncated.
 const TOLERATED_LOSS: f64 = 0.02;
 const TOLERATED_LOSS_S: f64 = 1.0;
+/// Decoding times never go back; by so much not even in files that are written carelessly.
+const CLOCK_RUNS_BACK_S: f64 = 1.0;
 /// More chapters than a film has.
 const MAX_CHAPTERS: usize = 1000;
 /// Timed text (ISO/IEC 14496-17, `tx3g`) fills pauses with packets of a length of zero, in two bytes.
@@ -131,6 +133,7 @@ fn scan(
     let mut filled = BTreeMap::new();
     let mut end_s = f64::MIN;
     let mut last_duration = 0;
+    let mut last_dts = None;
     loop {
         let mut packet = ffmpeg::Packet::empty();
         match packet.read(input) {
@@ -160,6 +163,18 @@ fn scan(
                 ErrorKind::Encrypted,
                 "The video is encrypted, so it cannot be processed.",
             ));
+        }
+        // By more than reordering or rounding: one clock was put behind another.
+        if let (Some(now), Some(before)) = (packet.dts(), last_dts.replace(dts))
+            && before - now > (CLOCK_RUNS_BACK_S / base) as i64
+        {
+            let at_s =
+                before as f64 * base - video.pts.iter().min().map_or(0.0, |first| *first as f64 * base);
+            let message = format!(
+                "The clock of the video jumps back after {at_s:.1} s: the file was put together from several recordings. \
+                 Export it again as one."
+            );
+            return Err(MediaError::new(ErrorKind::NotMedia, message));
         }
         video.bytes += packet.size() as u64;
         if let Some(scanner) = scanner {

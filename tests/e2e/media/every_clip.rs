@@ -20,6 +20,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("ax_sample_eac3joc.mp4", NO_VIDEO),
     ("ax_sample_opus.mp4", NO_VIDEO),
     ("derived_audio_only_51.m4a", NO_VIDEO),
+    ("derived_discontinuity_reschange.ts", "The clock of the video jumps back after 9.0 s"),
 ];
 const NO_VIDEO: &str = "The file has no video track.";
 
