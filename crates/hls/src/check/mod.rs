@@ -80,7 +80,7 @@ pub fn check(root: &str, source: &dyn Source) -> Result<Report, SourceError> {
     Ok(Report {
         playlists: tree.playlists().count() + usize::from(!is_alone),
         segments: segments().count(),
-        looked_into: segments().filter(|s| s.content.as_ref().is_some_and(|c| !c.parts.is_empty())).count(),
+        looked_into: segments().filter(|s| s.content.as_ref().is_some_and(|c| c.is_looked_into())).count(),
         plays_on,
         ..findings.into_report()
     })

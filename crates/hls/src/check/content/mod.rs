@@ -83,6 +83,11 @@ impl Part {
 }
 
 impl Content {
+    /// True where the check has seen what is inside; subtitles are read whole.
+    pub(super) fn is_looked_into(&self) -> bool {
+        !self.parts.is_empty() || self.container == Container::Text
+    }
+
     fn new(container: Container, parts: Vec<Part>) -> Content {
         let audio_streams = parts.iter().filter(|part| part.handler == Handler::Audio).count();
         Content { container, parts, audio_streams, is_whole: true }
