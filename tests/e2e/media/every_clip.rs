@@ -55,7 +55,11 @@ fn every_clip_is_published_or_refused_and_plays_everywhere() {
         faults.extend(in_a_browser(some));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    say(&format!("real clips: {} published and played, {} refused", published.len(), clips.len() - published.len()));
+    say(&format!(
+        "real clips: {} published and played, {} refused",
+        published.len(),
+        clips.len() - published.len()
+    ));
 }
 
 /// What hls.js and Shaka Player make of some trees otherwise than they should.
