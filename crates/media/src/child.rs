@@ -49,6 +49,7 @@ fn run(task_file: &Path, report: &Reporter) -> Result<Output> {
     ffmpeg::init().step("libav")?;
     ffmpeg::log::set_level(ffmpeg::log::Level::Error);
     Ok(match task {
+        Task::Jumps(task) => Output::Jumps(crate::jumps::run(&task, source()?)?),
         Task::Probe(limits) => Output::Source(Box::new(crate::probe::run(&limits, source()?)?)),
         Task::Sample(task) => {
             let mut sampled = crate::sample::run(&task, source()?, report)?;

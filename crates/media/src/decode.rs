@@ -10,10 +10,11 @@ use flodrama_asset::ErrorKind;
 use crate::Keyframe;
 use crate::error::{MediaError, Result, Step};
 use crate::input::open_upload;
+use crate::one_size::OneSize;
 use crate::sys::HardwareDevice;
 use crate::task::Limits;
 
-/// Frames of one video stream in presentation order.
+/// Frames of one video stream in presentation order, of one size unless a device decodes them.
 pub struct VideoReader {
     file: File,
     limits: Limits,
@@ -22,6 +23,7 @@ pub struct VideoReader {
     device: Option<Rc<HardwareDevice>>,
     input: ffmpeg::format::context::Input,
     decoder: ffmpeg::decoder::Video,
+    size: OneSize,
     /// The packet that decoding begins with, found by `seek`.
     pending: Option<ffmpeg::Packet>,
     /// What `seek` was asked for.
@@ -47,6 +49,7 @@ impl VideoReader {
         let again = file.try_clone().map_err(|e| MediaError::io("source", &e))?;
         let input = open_upload(file, limits)?;
         let decoder = decoder(&input, stream, limits, device.as_deref())?;
+        let size = OneSize::of(&decoder, decoder.packet_time_base());
         Ok(VideoReader {
             file: again,
             limits: *limits,
@@ -54,6 +57,7 @@ impl VideoReader {
             device,
             input,
             decoder,
+            size,
             pending: None,
             sought: None,
             wanted_from: i64::MIN,
@@ -134,7 +138,8 @@ impl VideoReader {
             let mut frame = ffmpeg::frame::Video::empty();
             match self.decoder.receive_frame(&mut frame) {
                 Ok(()) => match frame.timestamp() {
-                    Some(pts) => return Ok(Some((pts, frame))),
+                    Some(pts) if self.device.is_some() => return Ok(Some((pts, frame))),
+                    Some(pts) => return Ok(Some((pts, self.size.fit(frame)?))),
                     // Without a time we cannot place it; the scan counted no such frame either.
                     None => continue,
                 },

@@ -27,10 +27,12 @@ mod gpu;
 mod h26x;
 mod hdr;
 mod input;
+pub mod jumps;
 mod ladder;
 mod lead;
 mod nal;
 mod obu;
+mod one_size;
 mod pictures;
 mod probe;
 mod quality;
@@ -49,6 +51,6 @@ mod verify;
 
 pub use error::MediaError;
 pub use source::{
-    AudioTrack, Chapter, CodedVideo, Colour, HdrMetadata, Keyframe, LightLevel, Mastering, Purpose, Ratio,
-    Scanning, SidecarText, SidecarTrack, SourceInfo, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, CodedVideo, Colour, HdrMetadata, Jump, Keyframe, LightLevel, Mastering, Purpose,
+    Ratio, Scanning, SidecarText, SidecarTrack, SourceInfo, SubtitleTrack, VideoTrack,
 };

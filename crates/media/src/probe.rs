@@ -90,6 +90,7 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
         audio,
         subtitles,
         sidecars: Vec::new(),
+        jumps: Vec::new(),
         chapters: input.chapters().take(MAX_CHAPTERS).filter_map(|c| describe_chapter(&c)).collect(),
     })
 }

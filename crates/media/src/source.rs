@@ -302,6 +302,15 @@ pub struct Chapter {
     pub title: Option<String>,
 }
 
+/// A jump of a transport stream's clock: another recording begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jump {
+    /// Place in the file as it was uploaded.
+    pub byte: u64,
+    /// What is added from there on to every clock value that the file has, in ticks of 90 kHz.
+    pub shift_90k: i64,
+}
+
 /// What the probe found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceInfo {
@@ -322,6 +331,9 @@ pub struct SourceInfo {
     /// Subtitle files beside it, by name.
     #[serde(default)]
     pub sidecars: Vec<SidecarTrack>,
+    /// Jumps of its clock, which what is told here knows nothing of: it is about the file on one clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jumps: Vec<Jump>,
     /// Chapters, in file order.
     #[serde(default)]
     pub chapters: Vec<Chapter>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::subtitles::task::{SubtitlesTask, SubtitlesWritten, TextSource};
 pub use results::*;
 
-use crate::{HdrMetadata, Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
+use crate::{HdrMetadata, Jump, Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
 
 mod results;
 
@@ -20,6 +20,8 @@ pub use sound::{AudioCodec, AudioTask, Loudness, LoudnessTarget};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
+    /// Bring a transport stream whose clock jumps onto one clock. Answers [`Output::Jumps`].
+    Jumps(JumpsTask),
     /// Say what the source is. Answers [`Output::Source`].
     Probe(Limits),
     /// Encode a sample in several sizes and qualities, and see what each costs. Answers [`Output::Sampled`].
@@ -50,6 +52,13 @@ pub struct Limits {
     pub max_duration_s: f64,
     /// Tracks of any kind in one file.
     pub max_streams: u32,
+}
+
+/// Where the source goes that a clock jumps in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JumpsTask {
+    /// File to write. It is written only where there are jumps.
+    pub output: PathBuf,
 }
 
 /// How source time maps to output frames: frame `n` is shown at `origin_pts + n / rate`.
@@ -374,6 +383,8 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
+    /// Of [`Task::Jumps`]: in the order of the file; empty where the clock is one.
+    Jumps(Vec<Jump>),
     /// Of [`Task::Probe`].
     Source(Box<SourceInfo>),
     /// Of [`Task::Sample`].

@@ -46,16 +46,6 @@ fn a_file_that_was_cut_off_says_how_much_is_there() {
 }
 
 #[test]
-fn two_recordings_in_one_transport_stream() {
-    let folder = tempfile::tempdir().expect("folder");
-    let clip = Clip { name: "clip.ts", sounds: Vec::new(), ..Clip::default() };
-    let one = std::fs::read(clip.make(folder.path())).expect("the clip");
-    let (code, said) = transcode(&[one.clone(), one].concat());
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("The clock of the video jumps back after 7.9 s"), "{said}");
-}
-
-#[test]
 fn encrypted_video() {
     let bytes = film(&[
         "-encryption_scheme",

@@ -99,21 +99,48 @@ fn an_edit_list() {
     ffmpeg::ffmpeg(&["-ss", "0.6", "-i", from, "-c", "copy", to]);
     let list = ffmpeg::probe(&source, &["-show_entries", "stream=start_pts"]);
     assert!(list["streams"].as_array().is_some_and(|streams| streams.len() == 2));
-    together(&transcode(&source, &folder.path().join("out"), &[]));
+    together(&transcode(&source, &folder.path().join("out"), &[]), MOMENTS.len());
+}
+
+/// Recordings put together into one transport stream, whose clocks jump ahead by hours and back again.
+#[test]
+fn recordings_with_clocks_of_their_own() {
+    let folder = tempfile::tempdir().expect("folder");
+    let recording = |output| std::fs::read(make(folder.path(), &Source { name: "clip.ts", output, ..PLAIN }));
+    let recordings = [
+        recording(&["-c:a", "aac", "-bf", "3", "-output_ts_offset", "60"]),
+        recording(&["-c:a", "aac", "-bf", "3", "-output_ts_offset", "9000"]),
+        recording(&["-c:a", "aac", "-bf", "3"]),
+    ];
+    let joined = folder.path().join("joined.ts");
+    std::fs::write(&joined, recordings.map(|bytes| bytes.expect("a recording")).concat()).expect("joined");
+    let tree = transcode(&joined, &folder.path().join("out"), &[]);
+    let times: Vec<f64> =
+        ffmpeg::frames(&tree.videos()[0].playlist).iter().map(|frame| frame.pts_s).collect();
+    assert_eq!(times.len(), 3 * 12 * 25, "every picture of all, each for as long as it stood");
+    let flashes = together(&tree, 3 * MOMENTS.len());
+    for (n, moments) in flashes.chunks(MOMENTS.len()).enumerate() {
+        for (flash, moment) in moments.iter().zip(MOMENTS) {
+            let meant = 12.0 * n as f64 + moment;
+            assert!((flash - meant).abs() <= TOLERATED_S, "a flash at {flash:.4} s instead of {meant} s");
+        }
+    }
 }
 
 fn judge(source: &Source) {
     let folder = tempfile::tempdir().expect("folder");
     let clip = make(folder.path(), source);
-    together(&transcode(&clip, &folder.path().join("out"), &[]));
+    together(&transcode(&clip, &folder.path().join("out"), &[]), MOMENTS.len());
 }
 
-fn together(tree: &Tree) {
+/// Gives the flashes, of which there are `count`.
+fn together(tree: &Tree, count: usize) -> Vec<f64> {
     let (flashes, beeps) = (flashes(tree), heard(tree));
-    assert_eq!((flashes.len(), beeps.len()), (MOMENTS.len(), MOMENTS.len()), "{flashes:?} {beeps:?}");
+    assert_eq!((flashes.len(), beeps.len()), (count, count), "{flashes:?} {beeps:?}");
     for (flash, beep) in flashes.iter().zip(&beeps) {
         assert!((flash - beep).abs() <= TOLERATED_S, "a flash at {flash:.4} s and a beep at {beep:.4} s");
     }
+    flashes
 }
 
 fn make(folder: &Path, source: &Source) -> PathBuf {

@@ -95,9 +95,9 @@ pub async fn plan(input: &Path, asked: &Asked, json: bool) -> anyhow::Result<()>
     readable(input)?;
     let scratch = tempfile::tempdir()?;
     let (children, slots) = (children(scratch.path())?, Work::default().slots());
-    let source = job::probe(&children, input, &job::sidecars::beside(input)?, &limits()).await?;
+    let (input, source) = job::probe(&children, input, &job::sidecars::beside(input)?, &limits()).await?;
     let (complexity, cpu_seconds) =
-        job::measure(&children, input, &source, &preset, &limits(), slots).await?;
+        job::measure(&children, &input, &source, &preset, &limits(), slots).await?;
     let mut plan = choice.plan(&source, complexity.as_ref(), &preset);
     if complexity.is_some() {
         plan.reasons.push(("analysis took".into(), format!("{cpu_seconds:.1} CPU seconds")));
@@ -137,7 +137,7 @@ async fn source(input: &Path) -> anyhow::Result<SourceInfo> {
     readable(input)?;
     let scratch = tempfile::tempdir()?;
     let sidecars = job::sidecars::beside(input)?;
-    Ok(job::probe(&children(scratch.path())?, input, &sidecars, &limits()).await?)
+    Ok(job::probe(&children(scratch.path())?, input, &sidecars, &limits()).await?.1)
 }
 
 /// A missing file is the user's to mend, not a fault of ours.

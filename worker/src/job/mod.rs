@@ -18,9 +18,10 @@ use std::path::{Path, PathBuf};
 
 use flodrama_asset::document::AssetDocument;
 use flodrama_asset::{ErrorKind, PublishedFile, SourceRef};
-use flodrama_media::SourceInfo;
 use flodrama_media::fault::Fault;
-use flodrama_media::task::{Limits, Output, Task};
+use flodrama_media::task::{JumpsTask, Limits, Output, Task};
+use flodrama_media::{Jump, SourceInfo, jumps};
+use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 pub use analyse::measure;
@@ -102,11 +103,16 @@ impl Job {
     async fn story(&self, status: &Sender) -> Result<Proven> {
         tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
         enter(status, "probe", 3.0);
-        let source = probe(&self.children, &self.input, &self.sidecars, &self.limits).await?;
-        let samples = analyse::analyse(self, &source, status).await?;
+        let (input, source) = probe(&self.children, &self.input, &self.sidecars, &self.limits).await?;
+        Job { input, ..self.clone() }.make(&source, status).await
+    }
+
+    /// What comes of a source that is known.
+    async fn make(&self, source: &SourceInfo, status: &Sender) -> Result<Proven> {
+        let samples = analyse::analyse(self, source, status).await?;
         let complexity = analyse::complexity(&samples);
-        let plan = self.choice.plan(&source, complexity.as_ref(), &self.preset);
-        let mut commits = encode::encode(self, &source, &plan, status).await?;
+        let plan = self.choice.plan(source, complexity.as_ref(), &self.preset);
+        let mut commits = encode::encode(self, source, &plan, status).await?;
 
         enter(status, "package", 92.0);
         for commit in commits.values() {
@@ -123,7 +129,7 @@ impl Job {
         enter(status, "proof", 94.0);
         let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
         commits.extend(samples);
-        let report = report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions, &proof);
+        let report = report::report(self.upload.as_ref(), source, &plan, &commits, &renditions, &proof);
         let (cpu_seconds, peak_child_mib) = (report.cpu_seconds, report.peak_child_mib);
         let report = serde_json::to_string_pretty(&report).map_err(|e| JobError::internal("report", e))?;
         let mut files = Vec::new();
@@ -135,19 +141,39 @@ impl Job {
     }
 }
 
-/// Says what a file is, and what the subtitle files beside it hold.
+/// Says what a file is, and what the subtitle files beside it hold. Gives the file that tasks read: another one where a
+/// clock jumps in this.
 pub async fn probe(
     children: &Children,
     input: &Path,
     sidecars: &[Sidecar],
     limits: &Limits,
-) -> Result<SourceInfo> {
-    let mut source = match children.run("probe", &Task::Probe(*limits), Some(input), |_| {}).await?.output {
+) -> Result<(PathBuf, SourceInfo)> {
+    let (input, jumps) = one_clock(children, input).await?;
+    let mut source = match children.run("probe", &Task::Probe(*limits), Some(&input), |_| {}).await?.output {
         Output::Source(source) => *source,
         other => return Err(JobError::internal("probe", format_args!("unexpected answer {other:?}"))),
     };
     source.sidecars = sidecars::look(children, sidecars).await?;
-    Ok(source)
+    source.jumps = jumps;
+    Ok((input, source))
+}
+
+/// The file itself, or a copy on one clock beside the children's files.
+async fn one_clock(children: &Children, input: &Path) -> Result<(PathBuf, Vec<Jump>)> {
+    let failed = |e: std::io::Error| JobError::io("source", &e);
+    let mut begin = Vec::new();
+    let mut file = tokio::fs::File::open(input).await.map_err(failed)?.take(jumps::LOOKED_AT);
+    file.read_to_end(&mut begin).await.map_err(failed)?;
+    if !jumps::may_be_transport_stream(&begin) {
+        return Ok((input.to_owned(), Vec::new()));
+    }
+    let task = JumpsTask { output: children.scratch.join("one-clock.ts") };
+    match children.run("jumps", &Task::Jumps(task.clone()), Some(input), |_| {}).await?.output {
+        Output::Jumps(jumps) if jumps.is_empty() => Ok((input.to_owned(), jumps)),
+        Output::Jumps(jumps) => Ok((task.output, jumps)),
+        other => Err(JobError::internal("jumps", format_args!("unexpected answer {other:?}"))),
+    }
 }
 
 async fn write(tree: &Path, path: &str, text: &str) -> Result<()> {

@@ -47,6 +47,7 @@ pub fn source(frames: i64) -> SourceInfo {
         audio: vec![audio(1, Some("eng"), true)],
         subtitles: Vec::new(),
         sidecars: Vec::new(),
+        jumps: Vec::new(),
         chapters: Vec::new(),
     }
 }

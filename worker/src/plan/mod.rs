@@ -135,6 +135,11 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
     let Cadence { rate, origin_pts, .. } = cadence;
     let segment_frames = gop_frames * u64::from(preset.video.segment_gops);
 
+    if !source.jumps.is_empty() {
+        let why =
+            format!("recordings were put together: brought onto one clock at {} joins", source.jumps.len());
+        reasons.push(("clock".into(), why));
+    }
     let aspect = video.sample_aspect.as_f64();
     let stored =
         if video.rotation % 180 == 90 { (video.height, video.width) } else { (video.width, video.height) };
