@@ -22,7 +22,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("ax_sample_eac3joc.mp4", NO_VIDEO),
     ("ax_sample_opus.mp4", NO_VIDEO),
     ("derived_audio_only_51.m4a", NO_VIDEO),
-    ("derived_discontinuity_reschange.ts", "The clock of the video jumps back after 9.0 s"),
 ];
 /// Less than a tenth of a second, with sound: hls.js never begins, whatever its settings; Shaka plays them.
 const NOT_BY_HLS_JS: &[&str] = &["prores_proxy_hdr10_meridian.mov", "ts_scte35.ts"];
