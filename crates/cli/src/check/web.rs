@@ -206,6 +206,11 @@ impl Source for Web {
         Some(name)
     }
 
+    fn parameter(&self, path: &str, name: &str) -> Option<String> {
+        let url = self.url(path).ok()?;
+        url.query_pairs().find(|(given, _)| given == name).map(|(_, value)| value.into_owned())
+    }
+
     fn ahead(&self, heads: &[(String, u64)]) {
         self.state().heads.clear();
         let mut waiting = heads.iter();

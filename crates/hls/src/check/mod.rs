@@ -25,6 +25,7 @@ mod source;
 mod subtitles;
 mod timeline;
 mod tree;
+mod variables;
 mod variants;
 
 pub use plays_on::{Player, Plays, PlaysOn};
@@ -35,6 +36,7 @@ pub use source::{Delivery, HEAD_BYTES, Source, SourceError};
 use multivariant::Multivariant;
 use report::Findings;
 use tree::Tree;
+use variables::Variables;
 
 use crate::text::{Line, lines};
 
@@ -48,6 +50,7 @@ pub fn check(root: &str, source: &dyn Source) -> Result<Report, SourceError> {
     let Some(text) = tree::read_text(root, source, &mut findings)? else {
         return Ok(findings.into_report());
     };
+    let (text, variables) = variables::fill(root, &text, &Variables::new(), source, &mut findings);
     let is_alone = is_media_playlist(&text);
     let (multivariant, tree) = if is_alone {
         findings.note(format!(
@@ -60,7 +63,7 @@ pub fn check(root: &str, source: &dyn Source) -> Result<Report, SourceError> {
         variants::check(&multivariant, &mut findings);
         codecs::check(&multivariant, &mut findings);
         groups::check(&multivariant, &mut findings);
-        let tree = Tree::load(&multivariant, source, &mut findings)?;
+        let tree = Tree::load(&multivariant, &variables, source, &mut findings)?;
         images::check(&multivariant, &tree, source, &mut findings)?;
         declared::check(&multivariant, &tree, &mut findings);
         across::check(&multivariant, &tree, &mut findings);

@@ -53,6 +53,10 @@ rules! {
         "write the tag once";
     READABLE_TAGS = Must "readable-tags", "RFC 4.2":
         "write the value in the form that its tag asks for";
+    VARIABLE_DEFINED = Must "variable-defined", "RFC 4.3, 4.4.2.3":
+        "define the variable above its use, give IMPORT what the multivariant playlist defines, and the URL what QUERYPARAM reads";
+    VARIABLE_ONCE = Must "variable-once", "RFC 4.4.2.3":
+        "define the variable once";
     VERSION_HIGH_ENOUGH = Must "version-high-enough", "RFC 8":
         "raise EXT-X-VERSION to what the tags in use need";
 

@@ -33,6 +33,11 @@ pub trait Source {
         path::resolve(playlist, uri)
     }
 
+    /// A parameter of the query that a playlist is asked for with, decoded; `None` where there is none.
+    fn parameter(&self, _path: &str, _name: &str) -> Option<String> {
+        None
+    }
+
     /// Heads of files, by path and offset, that are asked for next.
     fn ahead(&self, _heads: &[(String, u64)]) {}
 

@@ -10,6 +10,7 @@ use super::playlist::{FileRef, Playlist};
 use super::report::Findings;
 use super::rule::{CLEAN_TEXT, FILE_EXISTS, RANGE_INSIDE_FILE, URI_STAYS_INSIDE};
 use super::source::{Source, SourceError};
+use super::variables::{self, Variables};
 use crate::mp4::Handler;
 
 /// How many segments a source is told of at a time, so that what it fetches ahead stays small.
@@ -36,6 +37,7 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn load(
         multivariant: &Multivariant<'_>,
+        variables: &Variables,
         source: &dyn Source,
         findings: &mut Findings,
     ) -> Result<Tree, SourceError> {
@@ -52,6 +54,7 @@ impl Tree {
                 continue;
             }
             let Some(text) = read_text(&path, source, findings)? else { continue };
+            let (text, _) = variables::fill(&path, &text, variables, source, findings);
             tree.add(role, &path, &text, source, findings)?;
         }
         Ok(tree)

@@ -24,6 +24,7 @@ type Case = (&'static str, &'static str, fn() -> Scenario, Break);
 /// What some faults break too, by their nature.
 const ALSO: &[(&str, &[&str])] = &[
     ("several-bitrates", &["low-bandwidth-variant"]),
+    ("variable-defined", &["file-exists"]),
     ("frames-not-fields", &["same-aspect-ratio"]),
     ("segment-has-extinf", &["same-time-range", "aligned-boundaries"]),
     ("iframes-only", &["version-high-enough"]),
@@ -58,6 +59,22 @@ fn audio_may_end_within_a_frame_of_the_picture() {
     swap(&mut tree, AUDIO, "#EXTINF:2.000000", "#EXTINF:1.978667");
     let report = check(MAIN, &tree).expect("memory does not fail");
     assert!(report.findings.is_empty(), "{report}");
+}
+
+#[test]
+fn variables_are_filled_in() {
+    let mut tree = good().publish();
+    let main = text(&tree, MAIN);
+    let version = main.lines().find(|line| line.starts_with("#EXT-X-VERSION")).expect("a version").to_owned();
+    let defined = "#EXT-X-VERSION:8\n#EXT-X-DEFINE:NAME=\"video\",VALUE=\"video\"\n#EXT-X-DEFINE:NAME=\"n\",VALUE=\"000\"\n";
+    swap(&mut tree, MAIN, &format!("{version}\n"), defined);
+    swap(&mut tree, MAIN, "\nvideo/720p", "\n{$video}/720p");
+    swap(&mut tree, MAIN, "URI=\"trick/", "URI=\"{$video}/../trick/");
+    swap(&mut tree, VIDEO, "#EXT-X-VERSION:6\n", "#EXT-X-VERSION:8\n#EXT-X-DEFINE:IMPORT=\"n\"\n");
+    swap(&mut tree, VIDEO, "\n00001", "\n{$n}01");
+    let report = check(MAIN, &tree).expect("memory does not fail");
+    assert!(report.findings.is_empty(), "{report}");
+    assert_eq!(report.segments, check(MAIN, &good().publish()).expect("memory").segments);
 }
 
 #[test]

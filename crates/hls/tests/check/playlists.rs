@@ -25,6 +25,17 @@ pub const BROKEN: &[Case] = &[
     }),
     ("readable-tags", TRICK, good, |t| swap(t, TRICK, "@0\n", "@\n")),
     ("readable-tags", MAIN, good, |t| swap(t, MAIN, "NAME=", "NAME=\"again\",NAME=")),
+    ("variable-defined", "video/720p/index.m3u8:9", good, |t| swap(t, VIDEO, "\n00001", "\n{$nobody}00001")),
+    ("variable-defined", "video/720p/index.m3u8:3", good, |t| {
+        swap(t, VIDEO, "VERSION:6\n", "VERSION:8\n#EXT-X-DEFINE:IMPORT=\"base\"\n");
+    }),
+    ("variable-once", "main.m3u8:4", good, |t| {
+        let twice =
+            "#EXT-X-VERSION:8\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n";
+        let main = text(t, MAIN);
+        let version = main.lines().find(|line| line.starts_with("#EXT-X-VERSION")).expect("a version");
+        swap(t, MAIN, &format!("{version}\n"), twice);
+    }),
     ("version-high-enough", "video/720p/index.m3u8:2", good, |t| swap(t, VIDEO, "VERSION:6", "VERSION:5")),
     ("version-high-enough", "subs/en/index.m3u8:1", good, |t| drop_lines(t, SUBS, "#EXT-X-VERSION")),
     // References.
