@@ -195,10 +195,8 @@ mod tests {
         let moment = |seconds: i64| {
             at(NOW + seconds).format(&time::format_description::well_known::Rfc3339).expect("a time")
         };
-        let more = more
-            .replace("SOON", &moment(60))
-            .replace("NOW", &moment(0))
-            .replace("BEFORE", &moment(-60));
+        let more =
+            more.replace("SOON", &moment(60)).replace("NOW", &moment(0)).replace("BEFORE", &moment(-60));
         rules(&format!(r#"{{"version":1,"viewers":{viewers}{more}}}"#))
     }
 

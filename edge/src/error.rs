@@ -133,12 +133,17 @@ impl From<Refusal> for EdgeError {
     fn from(refusal: Refusal) -> EdgeError {
         let (kind, sentence) = match refusal {
             Refusal::SignIn => (ErrorKind::Unauthenticated, "Sign in to watch."),
-            Refusal::NotInCountry => (ErrorKind::NotInCountry, "This title is not available in your country."),
-            Refusal::CountryUnknown => {
-                (ErrorKind::NotInCountry, "This title is not available everywhere, and we cannot tell where you are.")
+            Refusal::NotInCountry => {
+                (ErrorKind::NotInCountry, "This title is not available in your country.")
             }
+            Refusal::CountryUnknown => (
+                ErrorKind::NotInCountry,
+                "This title is not available everywhere, and we cannot tell where you are.",
+            ),
             Refusal::NoLongerOpen => (ErrorKind::NoLongerOpen, "This title is no longer available."),
-            Refusal::NotIncluded => (ErrorKind::NotIncluded, "Your subscription does not include this title."),
+            Refusal::NotIncluded => {
+                (ErrorKind::NotIncluded, "Your subscription does not include this title.")
+            }
             Refusal::NotYetOpen(_) => (ErrorKind::NotYetOpen, "This title is not available yet."),
             Refusal::Editors => {
                 (ErrorKind::Forbidden, "Titles that are still being prepared are for editors.")

@@ -132,7 +132,9 @@ impl Wanted {
         match &self.pass {
             Pass::Query(suffix) => format!("{suffix}&{platform}"),
             Pass::Cookies => format!("&{platform}"),
-            Pass::Narrow(narrow) => format!("{} {}&{platform}", narrow.caps(), narrow.until().unix_timestamp()),
+            Pass::Narrow(narrow) => {
+                format!("{} {}&{platform}", narrow.caps(), narrow.until().unix_timestamp())
+            }
         }
     }
 

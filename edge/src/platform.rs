@@ -66,3 +66,24 @@ impl fmt::Display for Platform {
         f.write_str(self.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_of_the_interface_lists_the_table() {
+        let description: serde_json::Value =
+            serde_json::from_str(include_str!("../openapi.json")).expect("JSON");
+        let listed = &description["components"]["parameters"]["platform"]["schema"]["enum"];
+        let names: Vec<&str> = PLATFORMS.iter().map(|platform| platform.name).collect();
+        assert_eq!(*listed, serde_json::json!(names));
+        for name in names {
+            assert_eq!(Platform::named(name).map(|platform| platform.name), Ok(name));
+            assert!(Platform::list().contains(&format!("`{name}`")));
+        }
+        for other in ["", "Web", "web ", "windows"] {
+            assert_eq!(Platform::named(other), Err(UnknownPlatform), "{other}");
+        }
+    }
+}

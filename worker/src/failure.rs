@@ -31,8 +31,10 @@ pub fn action(kind: ErrorKind) -> Action {
         OutOfResources => Action::Retry(Duration::from_secs(60)),
         Cancelled => Action::Retry(Duration::ZERO),
         // Faults of ours: the queue's redrive policy ends them in the dead-letter queue, where ops see them.
-        Stalled | Internal | Config | Unauthenticated | Forbidden | NotIncluded | NotYetOpen | NoLongerOpen
-        | NotInCountry | AccessUnreadable | BadRequest => Action::Retry(Duration::from_secs(30)),
+        Stalled | Internal | Config | Unauthenticated | Forbidden | NotIncluded | NotYetOpen
+        | NoLongerOpen | NotInCountry | AccessUnreadable | BadRequest => {
+            Action::Retry(Duration::from_secs(30))
+        }
     }
 }
 

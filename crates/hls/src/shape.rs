@@ -236,7 +236,12 @@ fn order(entries: &[Entry<'_>], start_bps: Option<u64>) -> Vec<usize> {
     kept
 }
 
-fn write(parts: &[Part<'_>], entries: &[Entry<'_>], texts: &BTreeMap<usize, String>, order: Vec<usize>) -> String {
+fn write(
+    parts: &[Part<'_>],
+    entries: &[Entry<'_>],
+    texts: &BTreeMap<usize, String>,
+    order: Vec<usize>,
+) -> String {
     let mut out = String::new();
     let mut variants = order.into_iter();
     let mut push = |text: &str| {

@@ -73,8 +73,10 @@ fn whatever_is_asked_for_something_plays_and_the_rules_hold() {
         for max_height in [None, Some(100), Some(360), Some(720), Some(5_000)] {
             for hdr in [true, false] {
                 for languages in [&["en", "fr", "pt"][..], &["fr"], &["pt"], &["de"]] {
-                    for (drop_peak_bps, start_bps) in [(0, None), (192_000, Some(730_000)), (u64::MAX, None)] {
-                        let stays = |tag: &str| languages.contains(&tag.split('-').next().unwrap_or_default());
+                    for (drop_peak_bps, start_bps) in [(0, None), (192_000, Some(730_000)), (u64::MAX, None)]
+                    {
+                        let stays =
+                            |tag: &str| languages.contains(&tag.split('-').next().unwrap_or_default());
                         let wanted = Shape { max_height, hdr, audio: &stays, drop_peak_bps, start_bps };
                         let text = shape(&main, &wanted);
                         let case = format!(
@@ -92,7 +94,9 @@ fn whatever_is_asked_for_something_plays_and_the_rules_hold() {
                         let tags = |list: &MasterPlaylist| -> BTreeSet<(String, String)> {
                             let audio = list.alternatives.iter();
                             let audio = audio.filter(|a| a.media_type == AlternativeMediaType::Audio);
-                            audio.map(|a| (a.group_id.clone(), a.language.clone().expect("a language"))).collect()
+                            audio
+                                .map(|a| (a.group_id.clone(), a.language.clone().expect("a language")))
+                                .collect()
                         };
                         let (all, left) = (tags(&whole), tags(&shaped));
                         if all.iter().any(|(_, tag)| stays(tag)) {
@@ -149,7 +153,10 @@ fn players_start_with_what_suits_them() {
         assert_eq!(variants[0].uri, first, "{max_height:?} {start_bps:?}");
         // Stereo, which plays everywhere.
         assert_eq!(variants[0].audio.as_deref(), Some("aac-2"));
-        assert!(variants[1..].is_sorted_by_key(|v| std::cmp::Reverse(v.bandwidth)), "{max_height:?} {start_bps:?}");
+        assert!(
+            variants[1..].is_sorted_by_key(|v| std::cmp::Reverse(v.bandwidth)),
+            "{max_height:?} {start_bps:?}"
+        );
     }
 }
 
@@ -173,7 +180,9 @@ fn lines_of_others_stay_with_what_they_belong_to() {
         #EXT-X-STREAM-INF:BANDWIDTH=5,RESOLUTION=640x360,AUDIO=\"a\"\r\n360\
         \n#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID=\"lonely\",NAME=\"x\"\r\n"
     );
-    for broken in ["", "#EXTM3U", "#EXT-X-STREAM-INF:", "#EXT-X-STREAM-INF:BANDWIDTH=1\n", "\u{feff}#EXTM3U\n"] {
+    for broken in
+        ["", "#EXTM3U", "#EXT-X-STREAM-INF:", "#EXT-X-STREAM-INF:BANDWIDTH=1\n", "\u{feff}#EXTM3U\n"]
+    {
         let shaped = shape(broken, &Shape { max_height: Some(1), hdr: false, ..Shape::default() });
         assert_eq!(shaped, broken);
     }

@@ -171,7 +171,10 @@ impl Signer {
     pub fn url(&self, url: &str, expires_at: OffsetDateTime) -> Result<String, KeyError> {
         let separator = if url.contains('?') { '&' } else { '?' };
         if let Some((asset, version)) = self.manifest(url) {
-            return Ok(format!("{url}{separator}{}", self.signed(&self.cdn.version_resource(&asset, &version), expires_at)?.query()));
+            return Ok(format!(
+                "{url}{separator}{}",
+                self.signed(&self.cdn.version_resource(&asset, &version), expires_at)?.query()
+            ));
         }
         let signature = alphabet::encode(&self.key.sign(policy::text(url, expires_at).as_bytes())?);
         let (expires, key_pair_id) = (expires_at.unix_timestamp(), &self.key_pair_id);

@@ -35,9 +35,8 @@ impl Folder {
     /// folder itself and for every path that is not plain, so that a folder holds no wildcard and leads nowhere else.
     pub fn of(path: &str) -> Option<Folder> {
         let (folder, file) = path.rsplit_once('/')?;
-        let plain = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
+        let plain =
+            |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let fits = folder.split('/').count() <= 2 && folder.split('/').all(plain) && !file.is_empty();
         fits.then(|| Folder(folder.to_owned()))
     }
@@ -106,8 +105,18 @@ mod tests {
     fn everything() -> Vec<(AssetId, Version, Scope)> {
         let assets = ["a", "aa", "a-", "a-v", "vod", "720-sdr"];
         let versions = ["v0123456789abcdef", "v0123456789abcde0", "v0000000000000000"];
-        let views = ["720-sdr", "720-hdr", "72-sdr", "7200-sdr", "720-sdr-fr", "720-sdr-fr.pt", "720-sdr-fr-ca", "full-sdr"];
-        let folders = ["video/720p/x", "video/72p/x", "video/720p-hdr/x", "video/7200p/x", "audio/en-2/x", "poster/x"];
+        let views = [
+            "720-sdr",
+            "720-hdr",
+            "72-sdr",
+            "7200-sdr",
+            "720-sdr-fr",
+            "720-sdr-fr.pt",
+            "720-sdr-fr-ca",
+            "full-sdr",
+        ];
+        let folders =
+            ["video/720p/x", "video/72p/x", "video/720p-hdr/x", "video/7200p/x", "audio/en-2/x", "poster/x"];
         let mut scopes = vec![Scope::Version];
         scopes.extend(views.iter().map(|view| Scope::View(view.parse().expect("a view"))));
         scopes.extend(folders.iter().map(|path| Scope::Folder(Folder::of(path).expect("a folder"))));
@@ -115,11 +124,7 @@ mod tests {
         for asset in assets {
             for version in versions {
                 for scope in &scopes {
-                    all.push((
-                        asset.parse().expect("id"),
-                        version.parse().expect("version"),
-                        scope.clone(),
-                    ));
+                    all.push((asset.parse().expect("id"), version.parse().expect("version"), scope.clone()));
                 }
             }
         }
@@ -193,7 +198,9 @@ mod tests {
         ] {
             assert!(!passes(&resource, path, query), "{query}");
         }
-        for other in ["video/1080p/index.m3u8", "video/1080p/00001.m4s", "thumbs/storyboard.vtt", "main.m3u8/x"] {
+        for other in
+            ["video/1080p/index.m3u8", "video/1080p/00001.m4s", "thumbs/storyboard.vtt", "main.m3u8/x"]
+        {
             let path = format!("https://cdn.example.com/vod/demo/v0123456789abcdef/{other}");
             for query in ["view=720-sdr", "x=/main.m3u8?view=720-sdr"] {
                 assert!(!passes(&resource, &path, query), "{other}?{query}");

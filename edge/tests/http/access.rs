@@ -13,7 +13,8 @@ use crate::support::{CDN, Edge};
 
 /// Published presentations of the worker's form.
 const WITH_HDR: &str = include_str!("../../../crates/hls/tests/golden/hdr-and-sdr/main.m3u8");
-const LANGUAGES: &str = include_str!("../../../crates/hls/tests/golden/two-languages-with-subtitles/main.m3u8");
+const LANGUAGES: &str =
+    include_str!("../../../crates/hls/tests/golden/two-languages-with-subtitles/main.m3u8");
 
 const PLAYBACK: &str = "/v1/assets/demo/playback";
 
@@ -28,7 +29,8 @@ fn member(edge: &Edge, groups: &[&str]) -> String {
 }
 
 async fn ask(edge: &Edge, method: Method, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
-    let asked = headers.iter().fold(edge.request(method, path), |asked, (name, value)| asked.header(*name, *value));
+    let asked =
+        headers.iter().fold(edge.request(method, path), |asked, (name, value)| asked.header(*name, *value));
     let answer = asked.send().await.expect("an answer");
     (answer.status().as_u16(), answer.json().await.expect("JSON"))
 }
@@ -89,7 +91,12 @@ async fn each_refusal_has_its_status_its_code_and_a_sentence() {
         (for_gold, Some(&gold), 200, ""),
         (json!({"version": 1, "viewers": "public", "not_before": soon}), None, 403, "not-yet-open"),
         (json!({"version": 1, "viewers": "public", "not_after": past}), None, 403, "no-longer-open"),
-        (json!({"version": 1, "viewers": "public", "countries": {"allow": ["FR"]}}), None, 451, "not-in-country"),
+        (
+            json!({"version": 1, "viewers": "public", "countries": {"allow": ["FR"]}}),
+            None,
+            451,
+            "not-in-country",
+        ),
         // What is not understood opens nothing.
         (json!({"version": 1, "viewers": "public", "ages": 18}), Some(&gold), 500, "access-unreadable"),
         (json!({"version": 2, "viewers": "public"}), Some(&gold), 500, "access-unreadable"),
@@ -163,7 +170,8 @@ async fn the_catalogue_shows_what_a_viewer_may_know() {
     for asset in ["gold", "later", "over", "unread"] {
         edge.s3.publish(asset, 1_000);
     }
-    let put = |asset: &str, document: Value| edge.s3.put(&format!("vod/{asset}/access.json"), document.to_string());
+    let put =
+        |asset: &str, document: Value| edge.s3.put(&format!("vod/{asset}/access.json"), document.to_string());
     put("gold", json!({"version": 1, "viewers": {"groups": ["gold"]}}));
     put("later", json!({"version": 1, "viewers": "signed-in", "not_before": moment(&edge, 900)}));
     put("over", json!({"version": 1, "viewers": "signed-in", "not_after": moment(&edge, -900)}));
@@ -181,7 +189,10 @@ async fn the_catalogue_shows_what_a_viewer_may_know() {
         names.iter().map(|(name, later)| ((*name).to_owned(), *later)).collect()
     };
     assert_eq!(list(&edge.token()).await, shown(&[("demo", false), ("later", true)]));
-    assert_eq!(list(&member(&edge, &["gold"])).await, shown(&[("demo", false), ("gold", false), ("later", true)]));
+    assert_eq!(
+        list(&member(&edge, &["gold"])).await,
+        shown(&[("demo", false), ("gold", false), ("later", true)])
+    );
     let all = [("demo", false), ("gold", false), ("later", false), ("over", false)];
     assert_eq!(list(&edge.editor_token()).await, shown(&all));
 }
@@ -211,7 +222,8 @@ async fn a_capped_viewer_sees_less_and_holds_signatures_for_no_more() {
     assert!(list.variants.iter().filter_map(|v| v.resolution).all(|size| size.height <= 540), "{text}");
     assert!(!text.contains("VIDEO-RANGE=PQ"), "{text}");
     // Every URI opens its own rendition's folder and no other.
-    let uris: Vec<&str> = list.variants.iter().map(|v| v.uri.as_str()).filter(|uri| uri.contains('?')).collect();
+    let uris: Vec<&str> =
+        list.variants.iter().map(|v| v.uri.as_str()).filter(|uri| uri.contains('?')).collect();
     assert!(uris.len() >= 3, "{text}");
     let mut resources = BTreeSet::new();
     for uri in &uris {
@@ -234,7 +246,10 @@ async fn a_capped_viewer_sees_less_and_holds_signatures_for_no_more() {
         ("a view before", link.replace("view=540-sdr&", "view=full-hdr&view=540-sdr&")),
         ("a dropped rendition", format!("/vod/demo/{VERSION}/video/1080p/index.m3u8?{of_main}")),
         ("it with the view", format!("/vod/demo/{VERSION}/video/1080p/index.m3u8?view=540-sdr&{of_main}")),
-        ("it with a rendition's signature", format!("/vod/demo/{VERSION}/video/1080p/index.m3u8?{signature}")),
+        (
+            "it with a rendition's signature",
+            format!("/vod/demo/{VERSION}/video/1080p/index.m3u8?{signature}"),
+        ),
         ("main with a rendition's signature", format!("/vod/demo/{VERSION}/main.m3u8?{signature}")),
         ("the preview", format!("/vod/demo/{VERSION}/preview/main.m3u8?view=540-sdr&{of_main}")),
     ] {
@@ -278,7 +293,9 @@ async fn viewers_of_one_class_share_their_signatures() {
     let (both, _) = main(&["b"]).await;
     assert!(both.contains("audio/en-2") && both.contains("audio/fr-2"), "{both}");
     // A rendition's signature is the same for every class that has it.
-    let of = |text: &str| text.split("video/720p/index.m3u8?").nth(1).and_then(|t| t.lines().next()).map(str::to_owned);
+    let of = |text: &str| {
+        text.split("video/720p/index.m3u8?").nth(1).and_then(|t| t.lines().next()).map(str::to_owned)
+    };
     assert!(of(&both).is_some() && of(&both) == of(&french));
     // The title has no German sound: it keeps its own.
     let (german, _) = main(&[]).await;

@@ -147,9 +147,9 @@ fn languages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeS
     let list: Option<BTreeSet<Language>> = Option::deserialize(deserializer)?;
     match list.as_ref().map(BTreeSet::len) {
         None | Some(1..=MAX_LANGUAGES) => Ok(list),
-        Some(_) => {
-            Err(serde::de::Error::custom(format!("`audio` names one to {MAX_LANGUAGES} languages, or is left out")))
-        }
+        Some(_) => Err(serde::de::Error::custom(format!(
+            "`audio` names one to {MAX_LANGUAGES} languages, or is left out"
+        ))),
     }
 }
 
