@@ -1,5 +1,5 @@
 //! Who may watch a title, where, when and how much of it: said by the command, held by the edge and by the CDN, seen by
-//! ffprobe and by the check.
+//! ffprobe, by Chromium and by the check.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use url::Url;
 use crate::support::clip::{Clip, Sound};
 use crate::support::process::run;
 use crate::support::stack::Stack;
-use crate::support::{hls, until, viewer};
+use crate::support::{hls, programs, until, viewer};
 
 const ASSET: &str = "feature";
 /// The edge reads the rules anew after two seconds.
@@ -38,21 +38,25 @@ async fn rules_of_a_title_hold_from_the_command_to_the_cdn() {
 
     // Without a document: whoever is signed in.
     title.answers(None, 401, "unauthenticated").await;
+    title.page(None, &["--says", "Sign in to watch", "--because", "signed in"]);
     title.answers(Some(&newcomer), 200, "").await;
     assert_eq!(title.command(&[]), json!({"version": 1, "viewers": "signed-in"}));
 
     title.say(&["--public"]);
     let (_, links) = title.answers(None, 200, "").await;
     assert_eq!(heights(&viewer::link(&links, "manifest_url")).last(), Some(&720), "without a token");
+    title.page(None, &["--lines", "720"]);
 
     title.say(&["--groups", "gold,staff"]);
     title.answers(None, 401, "unauthenticated").await;
     title.answers(Some(&newcomer), 403, "not-included").await;
+    title.page(Some(&newcomer), &["--says", "Not included", "--because", "subscription"]);
     title.answers(Some(&member), 200, "").await;
 
     title.set(&json!({"version": 1, "viewers": "public", "not_before": "2099-12-24T20:00:00Z"}));
     let (_, problem) = title.answers(None, 403, "not-yet-open").await;
     assert_eq!(problem["opens_at"], "2099-12-24T20:00:00Z");
+    title.page(None, &["--says", "Not open yet", "--because", "December 2099"]);
     // Its page may tell, and show the poster; that signature opens nothing else.
     let known: Value = title.get("/v1/assets/feature").await;
     assert_eq!(known["opens_at"], "2099-12-24T20:00:00Z");
@@ -64,6 +68,7 @@ async fn rules_of_a_title_hold_from_the_command_to_the_cdn() {
     // Nothing on loopback vouches for where a viewer is.
     title.set(&json!({"version": 1, "viewers": "public", "countries": {"allow": ["FR"]}}));
     title.answers(None, 451, "not-in-country").await;
+    title.page(None, &["--says", "Not available here", "--because", "where you are"]);
 
     // What is not understood is not written, and says so.
     let bad = folder.path().join("bad.json");
@@ -80,10 +85,11 @@ async fn rules_of_a_title_hold_from_the_command_to_the_cdn() {
 
     title.capped_viewers_get_less(&newcomer, &member).await;
 
-    // Not touched by another version: the rules are the title's, not the version's.
-    assert_eq!(title.command(&["--public"]), Value::Null);
+    // One word changes one thing.
+    title.say(&["--public"]);
     let rules = title.command(&[]);
     assert_eq!((&rules["viewers"], &rules["default_caps"]["max_height"]), (&json!("public"), &json!(360)));
+    title.neither_publication_nor_rollback_changes(&rules).await;
 }
 
 /// One title of a running stack.
@@ -113,6 +119,7 @@ impl Title<'_> {
         assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "it plays to its end");
         let done = self.stack.command(["check", manifest.as_str()]);
         assert_eq!(done.code, Some(0), "{}", done.text());
+        self.page(Some(newcomer), &["--lines", "360"]);
         assert_eq!(self.fetch(&viewer::link(&part, "poster_url")).await.0, 200);
         assert_eq!(self.fetch(&viewer::link(&part, "storyboard_url")).await.0, 200);
 
@@ -161,6 +168,22 @@ impl Title<'_> {
         assert_eq!(self.fetch(&with_view).await.0, 403);
     }
 
+    /// The rules are the title's, not the version's.
+    async fn neither_publication_nor_rollback_changes(&self, rules: &Value) {
+        let live = || self.stack.status(ASSET).expect("it is published")["version"].clone();
+        let first = live();
+        let lines = self.folder.join("feature.fr.srt");
+        std::fs::write(&lines, "1\n00:00:00,200 --> 00:00:01,800\nBonsoir.\n").expect("subtitles");
+        let done = self.stack.command(["upload", lines.to_str().expect("a plain path")]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        until("the next version", Duration::from_secs(120), async || (live() != first).then_some(())).await;
+        assert_eq!(self.stack.settled(ASSET).await["state"], "published");
+        assert_eq!(self.command(&[]), *rules);
+        let done = self.stack.command(["rollback", ASSET]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert_eq!((live(), &self.command(&[])), (first, rules));
+    }
+
     /// By way of the CDN, and straight at the edge.
     async fn refused_by_both(&self, url: &Url) {
         let edge =
@@ -169,6 +192,19 @@ impl Title<'_> {
             let (status, said) = self.fetch(url).await;
             assert_eq!(status, 403, "{}: {said}", url.path());
         }
+    }
+
+    /// The player page in headless Chromium, with or without a token.
+    fn page(&self, token: Option<&str>, expected: &[&str]) {
+        let fragment = token.map(|token| format!("#token={token}")).unwrap_or_default();
+        let url = format!("{}/watch/{ASSET}{fragment}", self.stack.settings.edge.url);
+        let script = programs::browser_script().with_file_name("access.mjs");
+        let out = programs::artifacts().join("browser");
+        let path = |path: &Path| path.to_str().expect("a plain path").to_owned();
+        let fixed = [path(&script), "--url".to_owned(), url.clone(), "--out".to_owned(), path(&out)];
+        let done = run("node", fixed.into_iter().chain(expected.iter().map(|arg| (*arg).to_owned())));
+        let said = done.text().replace(&url, "PAGE");
+        assert_eq!(done.code, Some(0), "{expected:?}: {said}\n{}", done.stderr.replace(&url, "PAGE"));
     }
 
     /// Asks until the rules that were just written hold.
