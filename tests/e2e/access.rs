@@ -32,7 +32,9 @@ async fn rules_of_a_title_hold_from_the_command_to_the_cdn() {
     };
     let stack = Stack::start(&folder.path().join("data"), &[&clip.make(folder.path())]);
     stack.manifest(ASSET);
-    let title = Title { stack: &stack, http: Client::new(), folder: folder.path() };
+    // A browser runs in between, for longer than the edge keeps an idle connection.
+    let http = Client::builder().pool_max_idle_per_host(0).build().expect("a client");
+    let title = Title { stack: &stack, http, folder: folder.path() };
     let newcomer = viewer::sign_in_as_newcomer(&title.http, &stack.settings, "ann").await;
     let member = viewer::sign_in_as_member(&title.http, &stack.settings, "bea", "gold").await;
 
