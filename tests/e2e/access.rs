@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::clip::{Clip, Sound};
-use crate::support::process::run;
+use crate::support::process::{Signal, run};
 use crate::support::stack::Stack;
 use crate::support::{hls, programs, until, viewer};
 
@@ -92,6 +92,16 @@ async fn rules_of_a_title_hold_from_the_command_to_the_cdn() {
     let rules = title.command(&[]);
     assert_eq!((&rules["viewers"], &rules["default_caps"]["max_height"]), (&json!("public"), &json!(360)));
     title.neither_publication_nor_rollback_changes(&rules).await;
+
+    // A stack that starts with a title that it may not show says so, and runs.
+    title.set(&json!({"version": 1, "viewers": "public", "countries": {"allow": ["FR"]}}));
+    assert!(stack.process.stop(Signal::INT).status.success());
+    let again = Stack::start(&folder.path().join("data"), &[]);
+    let why = again.process.line("a refusal", HOLDS_WITHIN, |line| {
+        line.strip_prefix("not for you ").map(|why| why.trim().to_owned())
+    });
+    assert_eq!(why, "This title is not available everywhere, and we cannot tell where you are.");
+    assert_eq!(again.command(["status", ASSET]).code, Some(0));
 }
 
 /// One title of a running stack.
