@@ -24,6 +24,7 @@ use crate::manifest::Manifests;
 use crate::metrics::Metrics;
 use crate::pages::content_security_policy;
 use crate::playback::Links;
+use crate::rules::Rules;
 use crate::sign::{Cdn, Gate, Signer, SigningKey};
 
 /// A setting that cannot be used. Names the setting, never its value.
@@ -69,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) cookies: config::Cookies,
+    pub(crate) trust_cloudfront_country: bool,
     pub(crate) content_security_policy: String,
     pub(crate) request_timeout: Duration,
     pub(crate) max_body_bytes: usize,
@@ -104,9 +106,10 @@ impl App {
         let links = Links {
             store: store.clone(),
             documents: Documents::new(store.clone()),
+            rules: Rules::new(store.clone()),
             signer: Arc::clone(&signer),
             settings: config.playback,
-            preview_groups: config.entitlement.preview_groups.into(),
+            editors: config.entitlement.preview_groups.into(),
             clock: clock.clone(),
         };
         let parts = Parts {
@@ -114,12 +117,13 @@ impl App {
             gate: Gate::new(Arc::clone(&signer)),
             assets: Assets::new(links.clone()),
             links,
-            manifests: Manifests::new(store.clone(), config.server.cache_bytes),
+            manifests: Manifests::new(store.clone(), Arc::clone(&signer), config.server.cache_bytes),
             content_security_policy: content_security_policy(signer.cdn()),
             checkup: Checkup::new(store, keys, signer),
             metrics: Arc::default(),
             clock,
             cookies: config.cookies,
+            trust_cloudfront_country: config.entitlement.trust_cloudfront_country,
             request_timeout: Duration::from_secs(config.server.request_timeout_s),
             max_body_bytes: config.server.max_body_bytes,
         };

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flodrama_asset::access::Access;
 use flodrama_asset::document::Chapter;
 use flodrama_asset::{AssetId, ErrorKind, Version};
 use flodrama_store::{AssetStatus, asset_status, catalogue};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use moka::future::Cache;
 use serde::Serialize;
+use time::OffsetDateTime;
 
-use crate::auth::Viewer;
-use crate::entitlement::{grant, grant_preview};
+use crate::entitlement::{Known, grant_preview, known};
 use crate::error::EdgeError;
-use crate::playback::Links;
+use crate::playback::{Caller, Links};
 
 /// A catalogue costs several S3 requests an asset, so that callers share one for this long.
 const FRESH: Duration = Duration::from_secs(2);
@@ -28,6 +29,9 @@ pub(crate) struct Asset {
     status: AssetStatus,
     /// The version that plays, also while a newer one is worked on.
     live_version: Option<Version>,
+    /// From when it plays to this viewer, where that is still to come.
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    opens_at: Option<OffsetDateTime>,
     #[serde(flatten)]
     about: Option<About>,
 }
@@ -61,58 +65,76 @@ impl Assets {
         Assets { links, all: Cache::builder().max_capacity(1).time_to_live(FRESH).build() }
     }
 
-    /// Every asset, by id.
-    pub(crate) async fn list(&self, viewer: &Viewer) -> Result<List, EdgeError> {
+    /// Every asset that the caller may know of, by id.
+    pub(crate) async fn list(&self, caller: &Caller) -> Result<List, EdgeError> {
         let read = async { Ok::<_, EdgeError>(Arc::new(catalogue(&self.links.store).await?)) };
         let all = self.all.try_get_with((), read).await.map_err(EdgeError::shared)?;
-        let assets = stream::iter(all.iter().cloned())
-            .map(|status| self.list_entry(viewer, status))
+        let entries: Vec<Option<Asset>> = stream::iter(all.iter().cloned())
+            .map(|status| self.list_entry(caller, status))
             .buffered(IN_FLIGHT)
             .try_collect()
             .await?;
-        Ok(List { assets })
+        Ok(List { assets: entries.into_iter().flatten().collect() })
     }
 
-    /// One asset.
-    pub(crate) async fn get(&self, viewer: &Viewer, asset: &AssetId) -> Result<Asset, EdgeError> {
+    /// One asset, if the caller may know of it.
+    pub(crate) async fn get(&self, caller: &Caller, asset: &AssetId) -> Result<Asset, EdgeError> {
+        let access = self.links.rules.get(asset).await?;
+        let known = known(&access, asset, &self.links.asked(caller))?;
         match asset_status(&self.links.store, asset).await? {
-            Some(status) => self.describe(viewer, status).await,
+            Some(status) => self.describe(caller, &access, &known, status).await,
             None => Err(EdgeError::new(ErrorKind::NotFound, "There is no such title.")),
         }
     }
 
-    /// As [`Assets::describe`], but a broken publication costs its own details alone, not everybody's catalogue.
-    async fn list_entry(&self, viewer: &Viewer, status: AssetStatus) -> Result<Asset, EdgeError> {
-        match self.describe(viewer, status.clone()).await {
+    /// As [`Assets::describe`], but what is broken of one title costs its own details alone, not everybody's catalogue: a
+    /// broken publication is listed without them, and one whose rules cannot be read is not listed.
+    async fn list_entry(&self, caller: &Caller, status: AssetStatus) -> Result<Option<Asset>, EdgeError> {
+        let asset = status.asset.clone();
+        let access = match self.links.rules.get(&asset).await {
+            Err(error) if error.kind() == ErrorKind::AccessUnreadable => {
+                tracing::error!(%asset, code = %error.kind(), cause = error.causes(), "not listed");
+                return Ok(None);
+            }
+            access => access?,
+        };
+        let Ok(known) = known(&access, &asset, &self.links.asked(caller)) else { return Ok(None) };
+        match self.describe(caller, &access, &known, status.clone()).await {
             Err(error) if error.kind() == ErrorKind::Internal => {
-                tracing::warn!(asset = %status.asset, %error, cause = error.causes(), "listed without details");
-                Ok(Asset {
+                tracing::warn!(%asset, %error, cause = error.causes(), "listed without details");
+                Ok(Some(Asset {
                     live_version: status.live.clone(),
+                    opens_at: known.opens_at(),
                     status: AssetStatus { preview: None, ..status },
                     about: None,
-                })
+                }))
             }
-            described => described,
+            described => described.map(Some),
         }
     }
 
-    async fn describe(&self, viewer: &Viewer, mut status: AssetStatus) -> Result<Asset, EdgeError> {
+    async fn describe(
+        &self,
+        caller: &Caller,
+        access: &Access,
+        known: &Known<'_>,
+        mut status: AssetStatus,
+    ) -> Result<Asset, EdgeError> {
         // What one may not play is not offered.
-        let editors = &self.links.preview_groups;
-        status.preview = status
-            .preview
-            .filter(|preview| grant_preview(viewer, &status.asset, preview.early_play, editors).is_some());
+        let asked = self.links.asked(caller);
+        let may = |early_play| grant_preview(access, known.asset(), early_play, &asked).is_ok();
+        status.preview = status.preview.filter(|preview| may(preview.early_play));
         let live_version = status.live.clone();
         let about = match &live_version {
-            Some(version) => Some(self.about(viewer, &status.asset, version).await?),
+            Some(version) => Some(self.about(known, version).await?),
             None => None,
         };
-        Ok(Asset { status, live_version, about })
+        Ok(Asset { status, live_version, opens_at: known.opens_at(), about })
     }
 
-    async fn about(&self, viewer: &Viewer, asset: &AssetId, version: &Version) -> Result<About, EdgeError> {
-        let document = self.links.documents.get(asset, version).await?;
-        let poster_url = self.links.poster(grant(viewer, asset), version, &document)?;
+    async fn about(&self, known: &Known<'_>, version: &Version) -> Result<About, EdgeError> {
+        let document = self.links.documents.get(known.asset(), version).await?;
+        let poster_url = self.links.poster(known, version, &document)?;
         let (title, thumbhash) = (document.title.clone(), document.thumbhash.clone());
         let chapters = document.chapters.clone();
         Ok(About { title, duration_ms: document.duration_ms, thumbhash, chapters, poster_url })

@@ -7,6 +7,9 @@ use flodrama_asset::ErrorKind;
 use flodrama_store::StoreError;
 use http::StatusCode;
 use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::entitlement::Refusal;
 
 /// A refused or failed request. The sentence goes to the caller; the source goes to the log and never out.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +19,8 @@ pub struct EdgeError {
     sentence: &'static str,
     /// The methods that the path does take, where the request used another.
     allow: Option<&'static str>,
+    /// From when the answer will be another one.
+    opens_at: Option<OffsetDateTime>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -30,6 +35,9 @@ pub struct Problem<'a> {
     detail: &'static str,
     /// [`ErrorKind`]'s stable code.
     code: &'static str,
+    /// With `not-yet-open`: when the title opens.
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    opens_at: Option<OffsetDateTime>,
     /// Finds the request in the log.
     request_id: &'a str,
 }
@@ -37,7 +45,7 @@ pub struct Problem<'a> {
 impl EdgeError {
     /// `sentence` is for the caller: plain words, nothing of ours in it.
     pub fn new(kind: ErrorKind, sentence: &'static str) -> EdgeError {
-        EdgeError { kind, sentence, allow: None, source: None }
+        EdgeError { kind, sentence, allow: None, opens_at: None, source: None }
     }
 
     /// A path that exists, asked with a method that it does not take.
@@ -65,7 +73,8 @@ impl EdgeError {
 
     /// The error of work that several requests waited for.
     pub(crate) fn shared(error: Arc<EdgeError>) -> EdgeError {
-        EdgeError { allow: error.allow, ..EdgeError::new(error.kind, error.sentence).caused_by(error) }
+        let (allow, opens_at) = (error.allow, error.opens_at);
+        EdgeError { allow, opens_at, ..EdgeError::new(error.kind, error.sentence).caused_by(error) }
     }
 
     /// What a caller can decide by.
@@ -92,6 +101,7 @@ impl EdgeError {
             status: status.as_u16(),
             detail: self.sentence,
             code: self.kind.code(),
+            opens_at: self.opens_at,
             request_id,
         }
     }
@@ -118,13 +128,41 @@ impl From<StoreError> for EdgeError {
     }
 }
 
+/// Why a viewer may not, in a sentence to them.
+impl From<Refusal> for EdgeError {
+    fn from(refusal: Refusal) -> EdgeError {
+        let (kind, sentence) = match refusal {
+            Refusal::SignIn => (ErrorKind::Unauthenticated, "Sign in to watch."),
+            Refusal::NotInCountry => {
+                (ErrorKind::NotInCountry, "This title is not available in your country.")
+            }
+            Refusal::CountryUnknown => (
+                ErrorKind::NotInCountry,
+                "This title is not available everywhere, and we cannot tell where you are.",
+            ),
+            Refusal::NoLongerOpen => (ErrorKind::NoLongerOpen, "This title is no longer available."),
+            Refusal::NotIncluded => {
+                (ErrorKind::NotIncluded, "Your subscription does not include this title.")
+            }
+            Refusal::NotYetOpen(_) => (ErrorKind::NotYetOpen, "This title is not available yet."),
+            Refusal::Editors => {
+                (ErrorKind::Forbidden, "Titles that are still being prepared are for editors.")
+            }
+        };
+        let opens_at = if let Refusal::NotYetOpen(opens_at) = refusal { Some(opens_at) } else { None };
+        EdgeError { opens_at, ..EdgeError::new(kind, sentence).caused_by(refusal) }
+    }
+}
+
 /// The table.
 fn status(kind: ErrorKind) -> StatusCode {
     use ErrorKind::*;
     match kind {
         BadRequest => StatusCode::BAD_REQUEST,
         Unauthenticated => StatusCode::UNAUTHORIZED,
-        Forbidden => StatusCode::FORBIDDEN,
+        Forbidden | NotIncluded | NotYetOpen | NoLongerOpen => StatusCode::FORBIDDEN,
+        // What may be shown where is a matter of rights (RFC 7725).
+        NotInCountry => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
         NotFound => StatusCode::NOT_FOUND,
         NameTaken | Superseded => StatusCode::CONFLICT,
         OverLimit => StatusCode::PAYLOAD_TOO_LARGE,
@@ -133,7 +171,7 @@ fn status(kind: ErrorKind) -> StatusCode {
         }
         TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Unavailable | OutOfResources | Stalled | Cancelled => StatusCode::SERVICE_UNAVAILABLE,
-        ProofFailed | Config | Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ProofFailed | Config | AccessUnreadable | Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -8,6 +8,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
+use flodrama_asset::access::Country;
 use flodrama_asset::{AssetId, ErrorKind, PublishedFile, Version};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
@@ -19,13 +20,17 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::app::Parts;
 use crate::auth::Viewer;
 use crate::config::{self, SameSite};
-use crate::entitlement::grant;
+use crate::entitlement;
 use crate::error::EdgeError;
+use crate::manifest::Wanted;
 use crate::pages;
-use crate::playback::{Delivery, Opened};
+use crate::platform::Platform;
+use crate::playback::{Caller, Delivery, Opened, Wish};
 use crate::route::Route;
-use crate::sign::{Pass, Refusal};
+use crate::sign::Refusal;
 
+/// What CloudFront says of where a viewer is: ISO 3166-1 alpha-2.
+const VIEWER_COUNTRY: HeaderName = HeaderName::from_static("cloudfront-viewer-country");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: &str = "application/json";
 /// Answers about a viewer, or with signatures in them, are nobody else's and not to be kept.
@@ -110,11 +115,18 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
     match route {
         Route::Playback(asset) => {
             discard(body, parts.max_body_bytes).await?;
-            let viewer = viewer(parts, &head.headers).await?;
-            playback(parts, &viewer, &asset, delivery(query)?, wants_preview(query)?).await
+            let caller = caller(parts, &head.headers).await?;
+            let (delivery, preview, platform) = (delivery(query)?, wants_preview(query)?, platform(query)?);
+            playback(parts, &caller, &asset, Wish { delivery, preview, platform }).await
         }
-        Route::Assets => json(&parts.assets.list(&viewer(parts, &head.headers).await?).await?),
-        Route::Asset(asset) => json(&parts.assets.get(&viewer(parts, &head.headers).await?, &asset).await?),
+        Route::Assets => {
+            let caller = caller(parts, &head.headers).await?;
+            if caller.viewer.is_none() {
+                return Err(entitlement::Refusal::SignIn.into());
+            }
+            json(&parts.assets.list(&caller).await?)
+        }
+        Route::Asset(asset) => json(&parts.assets.get(&caller(parts, &head.headers).await?, &asset).await?),
         Route::Manifest(asset, version, file) => {
             manifest(parts, head.uri.path(), query, &head.headers, (asset, version, file)).await
         }
@@ -135,18 +147,15 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
 
 async fn playback(
     parts: &Parts,
-    viewer: &Viewer,
+    caller: &Caller,
     asset: &AssetId,
-    delivery: Delivery,
-    preview: bool,
+    wish: Wish,
 ) -> Result<Response, EdgeError> {
-    let (playback, opened) = match preview {
-        true => parts.links.preview(viewer, asset, delivery).await?,
-        false => parts.links.playback(grant(viewer, asset), delivery).await?,
-    };
-    tracing::info!(viewer = viewer.subject, %asset, version = %opened.version, preview, "opened");
+    let (playback, opened) = parts.links.playback(caller, asset, wish).await?;
+    let viewer = caller.viewer.as_ref().map_or("-", |viewer| &viewer.subject);
+    tracing::info!(viewer, %asset, version = %opened.version, preview = wish.preview, "opened");
     let mut response = json(&playback)?;
-    if delivery == Delivery::Cookies {
+    if opened.delivery == Delivery::Cookies {
         for cookie in cookies(&parts.cookies, asset, &opened, parts.clock.now()) {
             let mut value = HeaderValue::from_str(&cookie).map_err(EdgeError::internal)?;
             value.set_sensitive(true);
@@ -163,7 +172,7 @@ fn cookies(
     opened: &Opened,
     now: time::OffsetDateTime,
 ) -> Vec<String> {
-    let Opened { version, signed } = opened;
+    let Opened { version, signed, .. } = opened;
     let max_age_s = (signed.expires_at() - now).whole_seconds();
     let domain = settings.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
     let secure = if settings.secure { "; Secure" } else { "" };
@@ -199,6 +208,12 @@ fn wants_preview(query: &str) -> Result<bool, EdgeError> {
     }
 }
 
+fn platform(query: &str) -> Result<Option<&'static Platform>, EdgeError> {
+    let given = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "platform");
+    let named = given.map(|(_, value)| Platform::named(&value)).transpose();
+    named.map_err(|unknown| EdgeError::new(ErrorKind::BadRequest, Platform::list()).caused_by(unknown))
+}
+
 async fn manifest(
     parts: &Parts,
     path: &str,
@@ -207,22 +222,20 @@ async fn manifest(
     (asset, version, file): (AssetId, Version, PublishedFile),
 ) -> Result<Response, EdgeError> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let passed = parts.gate.pass(path, query, cookies, parts.clock.now()).map_err(|refusal| {
+    let pass = parts.gate.pass(path, query, cookies, parts.clock.now()).map_err(|refusal| {
         let sentence = match refusal {
             Refusal::Expired => "This link has expired.",
             _ => "This link does not open this file.",
         };
         EdgeError::new(refusal.kind(), sentence).caused_by(refusal)
     })?;
-    let suffix = match passed {
-        Pass::Query(suffix) => suffix,
-        Pass::Cookies => String::new(),
-    };
-    let manifest = parts.manifests.get(&asset, &version, &file, &suffix).await?;
+    let content_type = file.content_type();
+    let wanted = Wanted { asset, version, file, pass, platform: platform(query)? };
+    let manifest = parts.manifests.get(wanted).await?;
     let gzip = accepts_gzip(headers);
     let etag = if gzip { format!("\"{}-gzip\"", manifest.etag) } else { format!("\"{}\"", manifest.etag) };
     let body = if gzip { &manifest.gzip } else { &manifest.plain };
-    let mut response = unless_known(headers, &etag, file.content_type(), PRIVATE, body.clone())?;
+    let mut response = unless_known(headers, &etag, content_type, PRIVATE, body.clone())?;
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
     if gzip {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -239,6 +252,21 @@ fn page(parts: &Parts, name: &str, headers: &HeaderMap) -> Result<Response, Edge
     let policy = HeaderValue::from_str(&parts.content_security_policy).map_err(EdgeError::internal)?;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     Ok(response)
+}
+
+/// Who asks: a token that is shown must hold, also where none is needed.
+async fn caller(parts: &Parts, headers: &HeaderMap) -> Result<Caller, EdgeError> {
+    let viewer = match headers.contains_key(header::AUTHORIZATION) {
+        true => Some(viewer(parts, headers).await?),
+        false => None,
+    };
+    // Whoever reaches the edge around CloudFront writes what they like.
+    let mut said = headers.get_all(VIEWER_COUNTRY).iter().filter(|_| parts.trust_cloudfront_country);
+    let country = match (said.next(), said.next()) {
+        (Some(one), None) => one.to_str().ok().and_then(Country::reported),
+        _ => None,
+    };
+    Ok(Caller { viewer, country })
 }
 
 /// The viewer whose token the request bears.

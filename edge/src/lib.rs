@@ -1,8 +1,8 @@
 //! From viewer request to signed manifest.
 //!
 //! A request's way: `http` (axum) → [`route`] (typed, no escapes) → `auth` (Cognito token → viewer) →
-//! `entitlement` → `manifest` (the stored playlist, cached) → [`sign`] (one signature per version and expiry) →
-//! answer. Media bytes never pass here: CloudFront serves them from S3.
+//! `entitlement` (by the asset's `rules`) → `manifest` (the stored playlist, cached, shaped) → [`sign`] (one signature
+//! per version, part of it and expiry) → answer. Media bytes never pass here: CloudFront serves them from S3.
 //!
 //! A program of its own by [`cli`], or part of another process by [`App`].
 
@@ -22,8 +22,10 @@ mod log;
 mod manifest;
 mod metrics;
 mod pages;
+mod platform;
 mod playback;
 pub mod route;
+mod rules;
 pub mod sign;
 
 pub use app::{App, StartError};

@@ -1,5 +1,5 @@
-//! Playlists and storyboards as viewers get them: stored once, signed on the way out. Both forms are kept, because
-//! viewers of an asset share a signature until the next step of ten minutes.
+//! Playlists and storyboards as viewers get them: stored once, shaped for whom and what they are for, signed on the way
+//! out. Both forms are kept, because viewers of an asset share a signature until the next step of ten minutes.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,13 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use flodrama_asset::access::Caps;
 use flodrama_asset::{AssetId, ErrorKind, ObjectKey, PublishedFile, Version};
-use flodrama_hls::rewrite::{append_query, append_query_vtt};
+use flodrama_hls::rewrite::{append_query, append_query_by, append_query_vtt};
+use flodrama_hls::shape::{Shape, shape};
 use flodrama_store::Store;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::error::EdgeError;
+use crate::platform::Platform;
+use crate::sign::{Folder, Pass, Signer};
 
 /// What keeping an entry costs besides its text, bytes.
 const OVERHEAD: usize = 256;
@@ -33,9 +37,22 @@ const GROWING_FRESH: Duration = Duration::from_secs(1);
 /// What grows is small and short-lived: this part of the memory is its.
 const GROWING_PART: u64 = 8;
 
+/// A manifest that a request may have.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) asset: AssetId,
+    pub(crate) version: Version,
+    pub(crate) file: PublishedFile,
+    /// How the request passed.
+    pub(crate) pass: Pass,
+    /// What it plays on, if it says so.
+    pub(crate) platform: Option<&'static Platform>,
+}
+
 #[derive(Clone)]
 pub(crate) struct Manifests {
     store: Store,
+    signer: Arc<Signer>,
     /// Of published versions: immutable.
     lasting: Shelf,
     /// Of previews.
@@ -46,7 +63,7 @@ pub(crate) struct Manifests {
 struct Shelf {
     /// As stored, by key.
     stored: Cache<String, Bytes>,
-    /// As sent, by key and query.
+    /// As sent, by all that decides it.
     signed: Cache<String, Arc<Manifest>>,
 }
 
@@ -67,31 +84,27 @@ impl Shelf {
 }
 
 impl Manifests {
-    pub(crate) fn new(store: Store, cache_bytes: u64) -> Manifests {
+    pub(crate) fn new(store: Store, signer: Arc<Signer>, cache_bytes: u64) -> Manifests {
         let growing = cache_bytes / GROWING_PART;
         Manifests {
             store,
+            signer,
             lasting: Shelf::new(cache_bytes - growing, None),
             growing: Shelf::new(growing, Some(GROWING_FRESH)),
         }
     }
 
-    /// The manifest with `query` on every URI; as it is stored where the query is empty.
-    pub(crate) async fn get(
-        &self,
-        asset: &AssetId,
-        version: &Version,
-        file: &PublishedFile,
-        query: &str,
-    ) -> Result<Arc<Manifest>, EdgeError> {
+    /// The manifest with signatures on every URI; as it is stored where cookies carry them.
+    pub(crate) async fn get(&self, wanted: Wanted) -> Result<Arc<Manifest>, EdgeError> {
+        let Wanted { asset, version, file, .. } = &wanted;
         let key = ObjectKey::Published(asset.clone(), version.clone(), file.clone());
-        let id = format!("{key}?{query}");
+        let id = format!("{key}?{}", wanted.difference());
         let shelf = if file.grows() { &self.growing } else { &self.lasting };
         let make = async {
             let stored = self.stored(shelf, &key).await?;
-            let (query, is_vtt) = (query.to_owned(), *file == PublishedFile::Storyboard);
+            let signer = Arc::clone(&self.signer);
             // A long playlist takes milliseconds to compress: not on a thread that serves others.
-            let made = tokio::task::spawn_blocking(move || sign(&stored, &query, is_vtt)).await;
+            let made = tokio::task::spawn_blocking(move || wanted.make(&stored, &signer)).await;
             made.map_err(EdgeError::internal)?.map(Arc::new)
         };
         shelf.signed.try_get_with(id, make).await.map_err(EdgeError::shared)
@@ -112,13 +125,59 @@ fn weight(bytes: usize) -> u32 {
     u32::try_from(bytes + OVERHEAD).unwrap_or(u32::MAX)
 }
 
-fn sign(stored: &Bytes, query: &str, is_vtt: bool) -> Result<Manifest, EdgeError> {
-    let plain = if query.is_empty() {
-        stored.clone()
-    } else {
+impl Wanted {
+    /// What tells this form of a file from others of the same file.
+    fn difference(&self) -> String {
+        let platform = self.shaping_platform().map_or("", |platform| platform.name);
+        match &self.pass {
+            Pass::Query(suffix) => format!("{suffix}&{platform}"),
+            Pass::Cookies => format!("&{platform}"),
+            Pass::Narrow(narrow) => {
+                format!("{} {}&{platform}", narrow.caps(), narrow.until().unix_timestamp())
+            }
+        }
+    }
+
+    /// Media playlists are the same everywhere; a preview is too short a time there.
+    fn shaping_platform(&self) -> Option<&'static Platform> {
+        self.platform.filter(|_| self.file == PublishedFile::Multivariant)
+    }
+
+    fn make(&self, stored: &Bytes, signer: &Signer) -> Result<Manifest, EdgeError> {
         let text = std::str::from_utf8(stored).map_err(EdgeError::internal)?;
-        Bytes::from(if is_vtt { append_query_vtt(text, query) } else { append_query(text, query) })
-    };
+        let is_vtt = self.file == PublishedFile::Storyboard;
+        let signed = match &self.pass {
+            Pass::Cookies => self.shaped(text, &Caps::default()),
+            Pass::Query(suffix) if is_vtt => append_query_vtt(text, suffix),
+            Pass::Query(suffix) => append_query(&self.shaped(text, &Caps::default()), suffix),
+            Pass::Narrow(narrow) => append_query_by(&self.shaped(text, narrow.caps()), |uri| {
+                let folder = Folder::of(uri).ok_or_else(|| EdgeError::internal(NoFolder))?;
+                let signed = signer.pass_on(narrow, &self.asset, &self.version, folder);
+                signed.map(|signed| signed.query()).map_err(EdgeError::internal)
+            })?,
+        };
+        pack(Bytes::from(signed))
+    }
+
+    fn shaped(&self, text: &str, caps: &Caps) -> String {
+        let platform = self.shaping_platform();
+        if caps.are_none() && platform.is_none() {
+            return text.to_owned();
+        }
+        let (start_bps, drop_peak_bps) =
+            platform.map_or((None, 0), |platform| (Some(platform.start_bps), platform.drop_peak_bps));
+        let audio = |language: &str| caps.include_audio(language);
+        let Caps { max_height, hdr, .. } = *caps;
+        shape(text, &Shape { max_height, hdr, audio: &audio, drop_peak_bps, start_bps })
+    }
+}
+
+/// Without a folder, a signature for the file would be one for the version.
+#[derive(Debug, thiserror::Error)]
+#[error("the multivariant playlist names a file that is in no rendition's folder")]
+struct NoFolder;
+
+fn pack(plain: Bytes) -> Result<Manifest, EdgeError> {
     // The repeated query compresses to nearly nothing at the fastest level already.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&plain).map_err(EdgeError::internal)?;

@@ -2,16 +2,19 @@
 
 const TIMEOUT_MS = 15_000;
 
-/** A request that was not answered as hoped. `status` 0: no answer at all. `code` is the edge's stable word for it. */
+/**
+ * A request that was not answered as hoped. `status` 0: no answer at all. `code` is the edge's stable word for it;
+ * `opensAt` (RFC 3339) is when the answer will be another one.
+ */
 export class Problem extends Error {
-  constructor({ status = 0, code = "", title = "", detail = "" }) {
+  constructor({ status = 0, code = "", title = "", detail = "", opensAt }) {
     super(detail || title || `status ${status}`);
     this.name = "Problem";
-    Object.assign(this, { status, code, title, detail });
+    Object.assign(this, { status, code, title, detail, opensAt });
   }
 }
 
-/** Calls for one asset on behalf of one viewer. */
+/** Calls for one asset on behalf of one viewer; without a token, of nobody in particular. */
 export class Api {
   #asset;
   #token;
@@ -42,7 +45,7 @@ export class Api {
     try {
       response = await fetch(path, {
         method,
-        headers: { Authorization: `Bearer ${this.#token}`, Accept: "application/json" },
+        headers: { ...(this.#token && { Authorization: `Bearer ${this.#token}` }), Accept: "application/json" },
         cache: "no-store",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -58,8 +61,8 @@ export class Api {
 async function problemDocument(response) {
   if (!response.headers.get("content-type")?.includes("json")) return {};
   try {
-    const { code, title, detail } = await response.json();
-    return { code, title, detail };
+    const { code, title, detail, opens_at: opensAt } = await response.json();
+    return { code, title, detail, opensAt };
   } catch {
     return {};
   }

@@ -60,6 +60,13 @@ export function runningTime(durationMs) {
   return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`;
 }
 
+/** `24 December 2026 at 21:00`, where the viewer is unless a time zone is named; empty for what is no time. */
+export function moment(text, timeZone) {
+  const time = new Date(text ?? "");
+  if (Number.isNaN(time.getTime())) return "";
+  return new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone }).format(time);
+}
+
 /** `Normal`, `0.5×`, `1.25×`. */
 export function speedName(rate) {
   return rate === 1 ? "Normal" : `${rate}×`;

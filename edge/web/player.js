@@ -39,6 +39,7 @@ const mediaSession = bindMediaSession({ actions });
 const confirm = createBezel();
 const wake = createSurface({ root, stage, video, actions, confirm });
 let api;
+let token = null;
 /** Counts the openings: an answer to an earlier one no longer matters. */
 let attempt = 0;
 let chapters = [];
@@ -67,12 +68,11 @@ playback.addEventListener("broken", ({ detail: { kind, problem } }) => {
 addEventListener("hashchange", () => location.hash.includes("token=") && begin());
 begin();
 
-/** Starts over, with the token that this tab has. */
+/** Starts over, with the token that this tab has; a public episode needs none. */
 function begin() {
-  const token = takeToken();
+  token = takeToken();
   describe({});
   if (!canPlay()) return screens.problem(say.forOldBrowser());
-  if (!token) return screens.problem(say.forNoToken());
   api = new Api(asset, token);
   open();
 }
@@ -192,7 +192,9 @@ function loadStoryboard({ storyboard_url: url }) {
 }
 
 function fail(why) {
-  if (why instanceof Problem && why.status === 401) dropToken();
+  const unknown = why instanceof Problem && why.status === 401;
+  if (unknown && !token) return screens.problem(say.forNoToken());
+  if (unknown) dropToken();
   const words = why instanceof Problem ? say.forProblem(why) : why;
   screens.problem(words, open);
 }

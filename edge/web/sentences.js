@@ -1,7 +1,31 @@
 // What the page says when something does not work. Pure: a problem in, words out.
 
-/** `{headline, text, retry}` for a `Problem`; `retry` is whether trying again can help. */
-export function forProblem({ status, code, detail }) {
+import { moment } from "./format.js";
+
+/**
+ * `{headline, text, retry}` for a `Problem`; `retry` is whether trying again can help. Times are of `timeZone`, the
+ * viewer's own unless it is named.
+ */
+export function forProblem({ status, code, detail, opensAt }, timeZone) {
+  switch (code) {
+    case "not-yet-open":
+      return notYetOpen(moment(opensAt, timeZone));
+    case "no-longer-open":
+      return say("No longer available", "The time in which this episode could be watched is over.", false);
+    case "not-in-country":
+      return say("Not available here", sentence(detail) || "This episode is not available in your country.", false);
+    case "not-included":
+      return say("Not included", "Your subscription does not include this episode.", false);
+    default:
+      return forStatus({ status, code, detail });
+  }
+}
+
+function notYetOpen(when) {
+  return say("Not open yet", when ? `This episode opens on ${when}.` : "This episode opens later.");
+}
+
+function forStatus({ status, code, detail }) {
   switch (status) {
     case 0:
       return say("No connection", "FloDrama cannot be reached. Check your connection, then try again.");
@@ -27,7 +51,7 @@ export function forProblem({ status, code, detail }) {
 export function forNoToken() {
   return say(
     "Sign in to watch",
-    "This page opens from FloDrama, with your sign-in. Open the episode there.",
+    "This episode is for those who are signed in. Open it from FloDrama, with your sign-in.",
     false,
   );
 }

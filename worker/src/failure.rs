@@ -31,7 +31,8 @@ pub fn action(kind: ErrorKind) -> Action {
         OutOfResources => Action::Retry(Duration::from_secs(60)),
         Cancelled => Action::Retry(Duration::ZERO),
         // Faults of ours: the queue's redrive policy ends them in the dead-letter queue, where ops see them.
-        Stalled | Internal | Config | Unauthenticated | Forbidden | BadRequest => {
+        Stalled | Internal | Config | Unauthenticated | Forbidden | NotIncluded | NotYetOpen
+        | NoLongerOpen | NotInCountry | AccessUnreadable | BadRequest => {
             Action::Retry(Duration::from_secs(30))
         }
     }

@@ -29,6 +29,8 @@ pub enum ObjectKey {
     Upload(String),
     /// `vod/<asset>/current.json`: which version is live.
     Pointer(AssetId),
+    /// `vod/<asset>/access.json`: who may watch, whatever version is live. Publishing never writes it.
+    Access(AssetId),
     /// `vod/<asset>/<version>/…`: immutable once published, but for `preview/`, which grows while the version is made.
     Published(AssetId, Version, PublishedFile),
     /// `jobs/<asset>/<version>/…`.
@@ -41,7 +43,7 @@ impl ObjectKey {
         match self {
             ObjectKey::Upload(_) => "application/octet-stream",
             ObjectKey::Published(_, _, file) => file.content_type(),
-            ObjectKey::Pointer(_) | ObjectKey::Job(..) => "application/json",
+            ObjectKey::Pointer(_) | ObjectKey::Access(_) | ObjectKey::Job(..) => "application/json",
         }
     }
 
@@ -49,7 +51,9 @@ impl ObjectKey {
     pub fn cache_control(&self) -> &'static str {
         match self {
             ObjectKey::Published(_, _, file) => file.cache_control(),
-            ObjectKey::Upload(_) | ObjectKey::Pointer(_) | ObjectKey::Job(..) => "no-store",
+            ObjectKey::Upload(_) | ObjectKey::Pointer(_) | ObjectKey::Access(_) | ObjectKey::Job(..) => {
+                "no-store"
+            }
         }
     }
 }
@@ -71,6 +75,7 @@ impl fmt::Display for ObjectKey {
         match self {
             ObjectKey::Upload(key) => f.write_str(key),
             ObjectKey::Pointer(asset) => write!(f, "vod/{asset}/current.json"),
+            ObjectKey::Access(asset) => write!(f, "vod/{asset}/access.json"),
             ObjectKey::Published(asset, version, file) => write!(f, "vod/{asset}/{version}/{file}"),
             ObjectKey::Job(asset, version, file) => write!(f, "jobs/{asset}/{version}/{file}"),
         }
@@ -89,6 +94,7 @@ mod tests {
         let segment = PublishedFile::Video(720.into(), TrackFile::Segment(1));
         let table = [
             (ObjectKey::Pointer(asset.clone()), "vod/demo/current.json"),
+            (ObjectKey::Access(asset.clone()), "vod/demo/access.json"),
             (
                 ObjectKey::Published(asset.clone(), version.clone(), segment),
                 "vod/demo/v0123456789abcdef/video/720p/00001.m4s",

@@ -44,6 +44,16 @@ pub enum ErrorKind {
     Unauthenticated,
     /// A good token that does not give this right.
     Forbidden,
+    /// The title is for members of groups that the viewer is not in.
+    NotIncluded,
+    /// The title opens later.
+    NotYetOpen,
+    /// The title was open and is no more.
+    NoLongerOpen,
+    /// The title is not for the viewer's country, or the country is not known.
+    NotInCountry,
+    /// The document that says who may watch cannot be understood, so nobody may.
+    AccessUnreadable,
     /// The request is malformed.
     BadRequest,
     /// Too many requests from this caller.
@@ -75,6 +85,11 @@ impl ErrorKind {
             ErrorKind::NotFound => "not-found",
             ErrorKind::Unauthenticated => "unauthenticated",
             ErrorKind::Forbidden => "forbidden",
+            ErrorKind::NotIncluded => "not-included",
+            ErrorKind::NotYetOpen => "not-yet-open",
+            ErrorKind::NoLongerOpen => "no-longer-open",
+            ErrorKind::NotInCountry => "not-in-country",
+            ErrorKind::AccessUnreadable => "access-unreadable",
             ErrorKind::BadRequest => "bad-request",
             ErrorKind::TooManyRequests => "too-many-requests",
             ErrorKind::Config => "config",

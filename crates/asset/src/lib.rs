@@ -4,7 +4,9 @@
 //! * [`ObjectKey`]: the bucket's layout, once. It owns path, content type and cache control.
 //! * [`ErrorKind`]: the vocabulary that every crate's errors map to.
 //! * [`document`]: the JSON documents in the bucket that one service writes and another reads.
+//! * [`access`]: the one that editors write: who may watch an asset.
 
+pub mod access;
 pub mod document;
 mod file;
 mod id;

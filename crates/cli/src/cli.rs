@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use flodrama_asset::{AssetId, Version};
 
 use crate::config::Config;
-use crate::{check, play, redrive, rollback, status, up, upload};
+use crate::{access, check, play, redrive, rollback, status, up, upload};
 
 #[derive(Parser)]
 #[command(name = "flodrama", version, about = "Upload an episode; every screen plays it.")]
@@ -74,6 +74,13 @@ enum Command {
         #[arg(long, conflicts_with_all = ["target", "json"])]
         rules: bool,
     },
+    /// Print who may watch an asset, or say it.
+    Access {
+        /// The asset; it need not be published yet.
+        asset: AssetId,
+        #[command(flatten)]
+        change: access::Change,
+    },
     /// Make the version before the live one live again, or VERSION.
     Rollback {
         /// The asset.
@@ -124,6 +131,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check { target: Some(target), json, .. } => return check::run(&target, json).await,
         Command::Check { target: None, .. } => check::rules(),
+        Command::Access { asset, change } => access::run(&config()?, &asset, &change).await?,
         Command::Rollback { asset, to } => rollback::run(&config()?, &asset, to).await?,
         Command::Redrive => redrive::run(&config()?).await?,
     }

@@ -1,5 +1,6 @@
 //! `flodrama`: the whole stack on loopback, and the commands of editors and operators.
 
+mod access;
 mod bar;
 mod check;
 mod cli;

@@ -1,5 +1,8 @@
 //! `play`: signs in and asks the edge, as a player would.
 
+use std::error::Error;
+use std::fmt;
+
 use anyhow::{Context, bail};
 use flodrama_asset::AssetId;
 use secrecy::{ExposeSecret, SecretString};
@@ -27,6 +30,18 @@ pub async fn run(config: &Config, asset: &AssetId, version: Version, page: bool)
     }
     Ok(())
 }
+
+/// The edge does not let this viewer watch; its sentence says why.
+#[derive(Debug)]
+pub struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Refused {}
 
 impl Version {
     /// As the edge and its page are asked for it.
@@ -71,7 +86,12 @@ pub async fn manifest_url(
         return Ok(answer.json::<Playback>().await?.manifest_url);
     }
     match answer.json::<Problem>().await {
-        Ok(problem) => bail!("{}", problem.detail.unwrap_or(problem.title)),
+        Ok(problem) => {
+            let sentence = problem.detail.unwrap_or(problem.title);
+            // 451: not in this country.
+            let is_refusal = matches!(status.as_u16(), 401 | 403 | 451);
+            if is_refusal { Err(Refused(sentence).into()) } else { bail!("{sentence}") }
+        }
         Err(_) => bail!("the edge answered {status}"),
     }
 }

@@ -20,14 +20,37 @@ pub fn append_query(playlist: &str, query: &str) -> String {
 /// As [`append_query`], at the end of a buffer that the caller may use again.
 pub fn append_query_into(out: &mut String, playlist: &str, query: &str) {
     debug_assert!(is_query(query), "not a query");
+    rewrite(out, playlist, &mut |out, uri| push_uri(out, uri, query));
+}
+
+/// As [`append_query`], with a query for each URI, given as it stands in the playlist.
+///
+/// # Errors
+/// The first that `query_of` fails with.
+pub fn append_query_by<E>(
+    playlist: &str,
+    mut query_of: impl FnMut(&str) -> Result<String, E>,
+) -> Result<String, E> {
+    let mut out = String::with_capacity(2 * playlist.len());
+    let mut failed = None;
+    rewrite(&mut out, playlist, &mut |out, uri| match query_of(uri) {
+        Ok(query) => {
+            debug_assert!(is_query(&query), "not a query");
+            push_uri(out, uri, &query);
+        }
+        Err(error) => drop(failed.get_or_insert(error)),
+    });
+    failed.map_or(Ok(out), Err)
+}
+
+/// Copies `playlist` with what `push` makes of each URI.
+fn rewrite(out: &mut String, playlist: &str, push: &mut impl FnMut(&mut String, &str)) {
     for line in playlist.split_inclusive('\n') {
         match Line::read(line) {
-            Some(Line::Uri(uri)) => replace(out, line, uri, query),
+            Some(Line::Uri(uri)) => replace(out, line, uri, push),
             // A segment's title is free text, whatever it looks like.
             Some(Line::Tag { name: "EXTINF", .. }) | None => out.push_str(line),
-            Some(Line::Tag { value, .. }) if value.contains("URI=\"") => {
-                append_to_tag(out, line, value, query)
-            }
+            Some(Line::Tag { value, .. }) if value.contains("URI=\"") => rewrite_tag(out, line, value, push),
             Some(Line::Tag { .. }) => out.push_str(line),
         }
     }
@@ -42,7 +65,7 @@ pub fn append_query_vtt(storyboard: &str, query: &str) -> String {
     for line in storyboard.split_inclusive('\n') {
         let content = line.trim();
         if in_cue && !content.is_empty() {
-            replace(&mut out, line, content, query);
+            replace(&mut out, line, content, &mut |out, uri| push_uri(out, uri, query));
         } else {
             out.push_str(line);
         }
@@ -62,14 +85,14 @@ fn is_query(query: &str) -> bool {
     !query.starts_with(['?', '&']) && !query.contains(['"', '\n', '\r', '#', ' '])
 }
 
-fn append_to_tag(out: &mut String, line: &str, list: &str, query: &str) {
+fn rewrite_tag(out: &mut String, line: &str, list: &str, push: &mut impl FnMut(&mut String, &str)) {
     let list_at = offset_in(line, list);
     let mut copied = 0;
     // A list that stops making sense is copied from there on: players drop such a tag.
     for attribute in attributes(list).map_while(Result::ok) {
         if attribute.name == "URI" && attribute.quoted {
             out.push_str(&line[copied..list_at + attribute.at]);
-            push_uri(out, attribute.value, query);
+            push(out, attribute.value);
             copied = list_at + attribute.at + attribute.value.len();
         }
     }
@@ -77,10 +100,10 @@ fn append_to_tag(out: &mut String, line: &str, list: &str, query: &str) {
 }
 
 /// Copies `line` with `uri`, which is a slice of it, rewritten.
-fn replace(out: &mut String, line: &str, uri: &str, query: &str) {
+fn replace(out: &mut String, line: &str, uri: &str, push: &mut impl FnMut(&mut String, &str)) {
     let at = offset_in(line, uri);
     out.push_str(&line[..at]);
-    push_uri(out, uri, query);
+    push(out, uri);
     out.push_str(&line[at + uri.len()..]);
 }
 

@@ -1,6 +1,6 @@
 //! Every URI gets the query, and nothing else changes.
 
-use flodrama_hls::rewrite::{append_query, append_query_into, append_query_vtt};
+use flodrama_hls::rewrite::{append_query, append_query_by, append_query_into, append_query_vtt};
 use quick_m3u8::config::ParsingOptionsBuilder;
 use quick_m3u8::{HlsLine, Reader};
 
@@ -133,4 +133,22 @@ fn a_long_playlist_comes_out_whole() {
     let signed = append_query(&playlist, QUERY);
     assert_eq!(signed.matches(QUERY).count(), 2_001);
     assert_eq!(signed.replace(&format!("?{QUERY}"), ""), playlist);
+}
+
+#[test]
+fn each_uri_can_have_a_query_of_its_own() {
+    let playlist =
+        "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/a\",NAME=\"URI=x\"\n#EXTINF:4,URI=\"t\"\nvideo/b#t\r\n";
+    let by_folder = |uri: &str| match uri.split_once('/') {
+        Some((folder, _)) => Ok(format!("for={folder}")),
+        None => Err(uri.to_owned()),
+    };
+    assert_eq!(
+        append_query_by(playlist, by_folder).as_deref(),
+        Ok(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio/a?for=audio\",NAME=\"URI=x\"\n#EXTINF:4,URI=\"t\"\nvideo/b?for=video#t\r\n"
+        )
+    );
+    let refused = append_query_by(&format!("{playlist}first\nsecond\n"), by_folder);
+    assert_eq!(refused, Err("first".to_owned()));
 }

@@ -155,8 +155,10 @@ pub struct Playback {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Entitlement {
-    /// Cognito groups whose members may play episodes that are still being encoded; none unless given.
+    /// Cognito groups whose members may play episodes that are still being encoded or not open yet; none unless given.
     pub preview_groups: Vec<String>,
+    /// Whether `CloudFront-Viewer-Country` says where a viewer is: only where every request comes by CloudFront.
+    pub trust_cloudfront_country: bool,
 }
 
 /// `[log]`.

@@ -20,7 +20,7 @@ enum Kind {
 }
 
 /// Every section and field. A test holds it against [`Config`] and against the documentation.
-const FIELDS: [(&str, &str, Kind); 26] = [
+const FIELDS: [(&str, &str, Kind); 27] = [
     ("server", "listen", Kind::Text),
     ("server", "cors_origins", Kind::List),
     ("server", "max_connections", Kind::Number),
@@ -45,6 +45,7 @@ const FIELDS: [(&str, &str, Kind); 26] = [
     ("playback", "min_ttl_s", Kind::Number),
     ("playback", "pause_allowance_s", Kind::Number),
     ("entitlement", "preview_groups", Kind::List),
+    ("entitlement", "trust_cloudfront_country", Kind::Switch),
     ("log", "format", Kind::Text),
     ("log", "level", Kind::Text),
 ];

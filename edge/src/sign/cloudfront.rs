@@ -8,9 +8,9 @@ use moka::sync::Cache;
 use time::OffsetDateTime;
 
 use super::policy::{self, Cdn};
-use super::{KeyError, SigningKey, alphabet};
+use super::{Folder, KeyError, Narrow, Scope, SigningKey, alphabet};
 use crate::config::Hash;
-use crate::entitlement::Grant;
+use crate::entitlement::{Grant, Known};
 
 /// Signatures kept: about 1 KB each.
 const KEPT: u64 = 10_000;
@@ -73,7 +73,7 @@ pub struct Signer {
     cdn: Cdn,
     key_pair_id: String,
     key: SigningKey,
-    kept: Cache<(AssetId, Version, i64), Arc<Signed>>,
+    kept: Cache<(AssetId, Version, Scope, i64), Arc<Signed>>,
 }
 
 impl Signer {
@@ -101,18 +101,67 @@ impl Signer {
         &self.key_pair_id
     }
 
-    /// Opens one version to whoever holds the grant, until `expires_at`.
+    /// Opens one version to whoever holds the grant, until `expires_at`: all of it, or its multivariant playlist as their
+    /// caps shape it.
     pub fn open(
         &self,
-        grant: Grant<'_>,
+        grant: &Grant<'_>,
         version: &Version,
         expires_at: OffsetDateTime,
     ) -> Result<Arc<Signed>, KeyError> {
-        let id = (grant.asset().clone(), version.clone(), expires_at.unix_timestamp());
+        let caps = grant.caps();
+        let scope = if caps.are_none() { Scope::Version } else { Scope::View(caps.clone()) };
+        self.shared(grant.asset(), version, scope, expires_at)
+    }
+
+    /// Opens a folder of what was granted: pictures that belong to no rendition.
+    pub fn open_folder(
+        &self,
+        grant: &Grant<'_>,
+        version: &Version,
+        folder: Folder,
+        expires_at: OffsetDateTime,
+    ) -> Result<Arc<Signed>, KeyError> {
+        self.shared(grant.asset(), version, Scope::Folder(folder), expires_at)
+    }
+
+    /// Opens the folder of a poster to whoever may know of the title.
+    pub fn open_poster(
+        &self,
+        known: &Known<'_>,
+        version: &Version,
+        folder: Folder,
+        expires_at: OffsetDateTime,
+    ) -> Result<Arc<Signed>, KeyError> {
+        self.shared(known.asset(), version, Scope::Folder(folder), expires_at)
+    }
+
+    /// Opens the folder of a rendition that a multivariant playlist lists for those who passed with a part of it, as long
+    /// as they may have that.
+    pub(crate) fn pass_on(
+        &self,
+        passed: &Narrow,
+        asset: &AssetId,
+        version: &Version,
+        folder: Folder,
+    ) -> Result<Arc<Signed>, KeyError> {
+        self.shared(asset, version, Scope::Folder(folder), passed.until())
+    }
+
+    /// One signature for all who ask for the same.
+    fn shared(
+        &self,
+        asset: &AssetId,
+        version: &Version,
+        scope: Scope,
+        expires_at: OffsetDateTime,
+    ) -> Result<Arc<Signed>, KeyError> {
+        let resource = scope.resource(&self.cdn, asset, version);
+        let id = (asset.clone(), version.clone(), scope, expires_at.unix_timestamp());
         if let Some(signed) = self.kept.get(&id) {
             return Ok(signed);
         }
-        let signed = Arc::new(self.version(grant.asset(), version, expires_at)?);
+        let signed = Arc::new(self.signed(&resource, expires_at)?);
         self.kept.insert(id, Arc::clone(&signed));
         Ok(signed)
     }
@@ -122,7 +171,10 @@ impl Signer {
     pub fn url(&self, url: &str, expires_at: OffsetDateTime) -> Result<String, KeyError> {
         let separator = if url.contains('?') { '&' } else { '?' };
         if let Some((asset, version)) = self.manifest(url) {
-            return Ok(format!("{url}{separator}{}", self.version(&asset, &version, expires_at)?.query()));
+            return Ok(format!(
+                "{url}{separator}{}",
+                self.signed(&self.cdn.version_resource(&asset, &version), expires_at)?.query()
+            ));
         }
         let signature = alphabet::encode(&self.key.sign(policy::text(url, expires_at).as_bytes())?);
         let (expires, key_pair_id) = (expires_at.unix_timestamp(), &self.key_pair_id);
@@ -138,13 +190,8 @@ impl Signer {
         Some((asset.parse().ok()?, version.parse().ok()?))
     }
 
-    fn version(
-        &self,
-        asset: &AssetId,
-        version: &Version,
-        expires_at: OffsetDateTime,
-    ) -> Result<Signed, KeyError> {
-        let policy = policy::text(&self.cdn.version_resource(asset, version), expires_at);
+    fn signed(&self, resource: &str, expires_at: OffsetDateTime) -> Result<Signed, KeyError> {
+        let policy = policy::text(resource, expires_at);
         let signature = self.key.sign(policy.as_bytes())?;
         Ok(Signed {
             policy: alphabet::encode(policy.as_bytes()),

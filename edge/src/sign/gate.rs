@@ -6,12 +6,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use flodrama_asset::ErrorKind;
+use flodrama_asset::access::Caps;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
 use super::alphabet;
 use super::cloudfront::Signer;
 use super::policy::{Policy, covers};
+use super::scope::{asks_for, signed_view};
 use crate::config::Hash;
 
 /// Why a request does not pass. Never holds any of what it carried.
@@ -63,6 +65,28 @@ pub enum Pass {
     Query(String),
     /// By its cookies, which the player sends along by itself.
     Cookies,
+    /// With a signature for a part of the version: what the answer names needs signatures of its own.
+    Narrow(Narrow),
+}
+
+/// The part of a version that a signature is for: its multivariant playlist, as these caps shape it. Only the gate makes
+/// one, of what was signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrow {
+    caps: Caps,
+    until: OffsetDateTime,
+}
+
+impl Narrow {
+    /// How much of it.
+    pub fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    /// When the signature ends.
+    pub fn until(&self) -> OffsetDateTime {
+        self.until
+    }
 }
 
 /// Verifies requests for one distribution.
@@ -104,11 +128,21 @@ impl Gate {
         if !rest.is_empty() {
             address = format!("{address}?{rest}");
         }
-        self.check(&carried, &address, now)?;
+        let narrow = self.check(&carried, &address, &rest, now)?;
+        if let Some(narrow) = narrow {
+            return Ok(Pass::Narrow(narrow));
+        }
         Ok(if by_query { Pass::Query(carried.query()) } else { Pass::Cookies })
     }
 
-    fn check(&self, carried: &Carried<'_>, address: &str, now: OffsetDateTime) -> Result<(), Refusal> {
+    /// What the signature is for, where that is a part of a version. `query` is the request's, without the signature.
+    fn check(
+        &self,
+        carried: &Carried<'_>,
+        address: &str,
+        query: &str,
+        now: OffsetDateTime,
+    ) -> Result<Option<Narrow>, Refusal> {
         if carried.expires.is_some() {
             return Err(Refusal::Canned);
         }
@@ -137,7 +171,8 @@ impl Gate {
         let Policy { statement: [statement] } =
             serde_json::from_slice(&policy).map_err(|_| Refusal::Policy)?;
         let now = now.unix_timestamp();
-        if !covers(&statement.resource, address) {
+        let caps = signed_view(&statement.resource).map_err(|_| Refusal::Policy)?;
+        if !covers(&statement.resource, address) || !asks_for(query, caps.as_ref()) {
             return Err(Refusal::OtherFile);
         }
         if statement.condition.before.seconds <= now {
@@ -146,7 +181,9 @@ impl Gate {
         if statement.condition.after.is_some_and(|after| after.seconds > now) {
             return Err(Refusal::NotYet);
         }
-        Ok(())
+        let until = OffsetDateTime::from_unix_timestamp(statement.condition.before.seconds);
+        let until = until.map_err(|_| Refusal::Policy)?;
+        Ok(caps.map(|caps| Narrow { caps, until }))
     }
 }
 

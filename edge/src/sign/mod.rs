@@ -6,8 +6,11 @@ mod cloudfront;
 mod gate;
 mod key;
 mod policy;
+mod scope;
 
 pub use cloudfront::{Signed, Signer};
-pub use gate::{Gate, Pass, Refusal};
+pub use gate::{Gate, Narrow, Pass, Refusal};
 pub use key::{KeyError, SigningKey};
 pub use policy::{BadCdn, Cdn, expires_at, ttl_s};
+pub(crate) use scope::view_parameter;
+pub use scope::{Folder, Scope};

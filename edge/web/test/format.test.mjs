@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bitrate, chapterAt, clock, rungName, runningTime, speedName, spokenTime, titleFromId } from "../format.js";
+import { bitrate, chapterAt, clock, moment, rungName, runningTime, speedName, spokenTime, titleFromId } from "../format.js";
 
 test("a clock shows hours only where there are any", () => {
   const times = [0, 7.9, 59.999, 60, 754, 3600, 3723].map(clock);
@@ -56,4 +56,10 @@ test("a chapter is on from its start until its end", () => {
   const titles = [0, 1.999, 2, 2.5, 4.9, 5].map((time) => chapterAt(chapters, time));
   assert.deepEqual(titles, ["One", "One", undefined, "Two", "Two", undefined]);
   assert.equal(chapterAt([], 1), undefined);
+});
+
+test("a moment is a date and a time where the viewer is", () => {
+  assert.equal(moment("2026-12-24T20:00:00Z", "UTC"), "24 December 2026 at 20:00");
+  assert.equal(moment("2026-12-24T20:00:00Z", "Asia/Tokyo"), "25 December 2026 at 05:00");
+  for (const none of [undefined, null, "", "soon"]) assert.equal(moment(none, "UTC"), "");
 });

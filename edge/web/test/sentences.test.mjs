@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { forBrokenPlayback, forFailedAsset, forPreview, forProblem } from "../sentences.js";
+import { forBrokenPlayback, forFailedAsset, forNoToken, forPreview, forProblem } from "../sentences.js";
 
 test("each refusal has its own words", () => {
   const headline = (status) => forProblem({ status }).headline;
@@ -11,6 +11,28 @@ test("each refusal has its own words", () => {
   assert.equal(headline(404), "Not published yet");
   assert.equal(headline(429), "One moment");
   assert.equal(headline(503), "FloDrama has a problem");
+});
+
+test("what the rules of an episode say reads as a sentence", () => {
+  const opensAt = "2026-12-24T20:00:00Z";
+  const soon = forProblem({ status: 403, code: "not-yet-open", opensAt }, "Europe/Paris");
+  assert.equal(soon.headline, "Not open yet");
+  assert.equal(soon.text, "This episode opens on 24 December 2026 at 21:00.");
+  assert.equal(soon.retry, true);
+  assert.equal(forProblem({ status: 403, code: "not-yet-open", opensAt: "soon" }).text, "This episode opens later.");
+  const detail = "This title is not available in your country.";
+  const table = [
+    [{ status: 403, code: "not-included" }, "Not included", "Your subscription does not include this episode."],
+    [{ status: 403, code: "no-longer-open" }, "No longer available", "The time in which this episode could be watched is over."],
+    [{ status: 451, code: "not-in-country", detail }, "Not available here", detail],
+    [{ status: 451, code: "not-in-country" }, "Not available here", "This episode is not available in your country."],
+  ];
+  for (const [problem, headline, text] of table) {
+    assert.deepEqual(forProblem(problem), { headline, text, retry: false });
+  }
+  // Of what is broken on our side, the code says nothing to viewers.
+  assert.equal(forProblem({ status: 500, code: "access-unreadable" }).headline, "FloDrama has a problem");
+  assert.match(forNoToken().text, /signed in/);
 });
 
 test("trying again is offered where it can help", () => {

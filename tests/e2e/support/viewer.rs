@@ -8,6 +8,8 @@ use url::Url;
 
 use super::stack::Settings;
 
+const NEWCOMERS_PASSWORD: &str = "A-passw0rd-of-the-test";
+
 /// Signs in with name and password, as the app does, and gives the access token.
 pub async fn sign_in(http: &Client, settings: &Settings) -> String {
     let cognito = &settings.cognito;
@@ -16,13 +18,22 @@ pub async fn sign_in(http: &Client, settings: &Settings) -> String {
 
 /// Makes a user of no group, signs in as them, and gives the access token.
 pub async fn sign_in_as_newcomer(http: &Client, settings: &Settings, name: &str) -> String {
-    let password = "A-passw0rd-of-the-test";
+    let password = NEWCOMERS_PASSWORD;
     let pool = pool(&sign_in(http, settings).await);
     let user = json!({ "UserPoolId": pool, "Username": name });
     cognito(http, settings, "AdminCreateUser", user).await;
     let set = json!({ "UserPoolId": pool, "Username": name, "Password": password, "Permanent": true });
     cognito(http, settings, "AdminSetUserPassword", set).await;
     sign_in_as(http, settings, name, password).await
+}
+
+/// Makes a user who is a member of a group, and gives their access token.
+pub async fn sign_in_as_member(http: &Client, settings: &Settings, name: &str, group: &str) -> String {
+    let newcomer = sign_in_as_newcomer(http, settings, name).await;
+    let member = json!({ "UserPoolId": pool(&newcomer), "Username": name, "GroupName": group });
+    cognito(http, settings, "AdminAddUserToGroup", member).await;
+    // A token says what groups there were when it was made.
+    sign_in_as(http, settings, name, NEWCOMERS_PASSWORD).await
 }
 
 /// The user pool of a token: its issuer ends with it.

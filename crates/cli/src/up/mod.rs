@@ -81,6 +81,11 @@ async fn publish(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
     let token = clients::sign_in(&http, &config.cognito).await?;
     for status in catalogue(&store).await?.into_iter().filter(|s| s.live.is_some()) {
         let manifest = play::manifest_url(config, &status.asset, play::Version::Live, &http, &token).await;
+        // Its rules may keep it from the viewer of this stack, who is no reason to stop.
+        if let Err(Some(refused)) = manifest.as_ref().map_err(|e| e.downcast_ref::<play::Refused>()) {
+            println!("\n{}\nnot for you  {refused}", status.asset);
+            continue;
+        }
         let manifest =
             manifest.with_context(|| format!("{} is published but does not play", status.asset))?;
         println!("\n{}", status.asset);

@@ -143,7 +143,11 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
         // Plain HTTP on loopback.
         cookies: edge_config::Cookies { domain: None, same_site: edge_config::SameSite::Lax, secure: false },
         playback: edge_config::Playback::default(),
-        entitlement: edge_config::Entitlement { preview_groups: vec![EDITORS.to_owned()] },
+        entitlement: edge_config::Entitlement {
+            preview_groups: vec![EDITORS.to_owned()],
+            // The edge answers on loopback, to whoever asks.
+            trust_cloudfront_country: false,
+        },
         log: edge_config::Log::default(),
     }
 }

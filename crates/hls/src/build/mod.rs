@@ -21,6 +21,6 @@ pub use multivariant::{
     AudioMedia, IFrameVariant, ImageVariant, Multivariant, SubtitleMedia, Variant, VideoRange,
 };
 pub use order::order_variants;
-pub(crate) use order::start_distance;
+pub(crate) use order::{START_BPS, start_distance};
 pub(crate) use rates::rates_of;
 pub use rates::{Rates, rates};

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::{Variant, VideoRange};
 
 /// The average rate that Apple's default variant should have, in bits per second (Apple 1.32).
-const START_BPS: u64 = 2_000_000;
+pub(crate) const START_BPS: u64 = 2_000_000;
 
 /// How far a variant of this average rate is from the one to start with.
 pub(crate) fn start_distance(average_bps: u64) -> u64 {

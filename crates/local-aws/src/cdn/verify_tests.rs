@@ -154,6 +154,32 @@ fn whatever_does_not_hold_is_refused() {
     }
 }
 
+/// Who may have a part of a version holds signatures for folders, and for one address with its query.
+#[test]
+fn a_signature_for_a_part_opens_no_other_part() {
+    let signed = ecdsa();
+    let root = format!("{ORIGIN}/vod/demo/v1");
+    let folder = signed.custom(&policy(&format!("{root}/video/360p/*"), NOW + 60), true);
+    let view = signed.custom(&policy(&format!("{root}/main.m3u8?view=360-sdr*"), NOW + 60), true);
+    let table = [
+        ("/vod/demo/v1/video/360p/00001.m4s", "", &folder, true),
+        ("/vod/demo/v1/video/360p/00001.m4s", "CMCD=x&", &folder, true),
+        ("/vod/demo/v1/video/720p/00001.m4s", "", &folder, false),
+        ("/vod/demo/v1/video/720p/00001.m4s", "x=/video/360p/&", &folder, false),
+        ("/vod/demo/v1/video/360p-hdr/00001.m4s", "", &folder, false),
+        ("/vod/demo/v2/video/360p/00001.m4s", "", &folder, false),
+        ("/vod/demo/v1/main.m3u8", "view=360-sdr&", &view, true),
+        ("/vod/demo/v1/main.m3u8", "view=full-hdr&", &view, false),
+        ("/vod/demo/v1/main.m3u8", "", &view, false),
+        ("/vod/demo/v1/video/720p/00001.m4s", "view=360-sdr&", &view, false),
+        ("/vod/demo/v1/video/720p/00001.m4s", "x=/main.m3u8?view=360-sdr&", &view, false),
+    ];
+    for (path, before, query, opens) in table {
+        let found = signed.ask_at(path, &format!("{before}{query}"), vec![]);
+        assert_eq!(found, if opens { Ok(()) } else { Err(Denied::Forbidden) }, "{path}?{before}");
+    }
+}
+
 #[test]
 fn a_policy_without_resource_opens_everything() {
     let signed = ecdsa();

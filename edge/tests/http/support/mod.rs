@@ -57,7 +57,10 @@ pub fn settings(key_server: &KeyServer) -> Config {
         },
         cookies: config::Cookies { domain: Some("example.com".into()), ..config::Cookies::default() },
         playback: config::Playback::default(),
-        entitlement: config::Entitlement { preview_groups: vec!["editors".into()] },
+        entitlement: config::Entitlement {
+            preview_groups: vec!["editors".into()],
+            ..config::Entitlement::default()
+        },
         log: config::Log { format: config::LogFormat::Human, level: config::LogLevel::Info },
     }
 }
