@@ -24,6 +24,7 @@ mod metrics;
 mod pages;
 mod playback;
 pub mod route;
+mod secret;
 pub mod sign;
 
 pub use app::{App, StartError};

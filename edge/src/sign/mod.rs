@@ -7,7 +7,7 @@ mod gate;
 mod key;
 mod policy;
 
-pub use cloudfront::{Signed, Signer};
-pub use gate::{Gate, Pass, Refusal};
-pub use key::{KeyError, SigningKey};
+pub use cloudfront::{SignError, Signed, Signer};
+pub use gate::{Gate, Pass, Refusal, TrustedKey};
+pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use policy::{BadCdn, Cdn, expires_at, ttl_s};

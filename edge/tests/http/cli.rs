@@ -13,7 +13,7 @@ use crate::support::s3::{BUCKET, KEY_ID, S3, SECRET, VERSION};
 use crate::support::{CDN, CLIENT, ISSUER, KEY_PAIR, client};
 
 /// The program with settings that fit the loopback parts, and nothing of this process's environment.
-fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
+pub fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flodrama-edge"));
     command
         .env_clear()
@@ -34,7 +34,7 @@ fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
     command
 }
 
-async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, String, String) {
+pub async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, String, String) {
     let mut command = program("http://127.0.0.1:1", "http://127.0.0.1:1");
     change(&mut command);
     let Output { status, stdout, stderr } = command.args(arguments).output().await.expect("it runs");
@@ -43,7 +43,7 @@ async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, Str
 }
 
 /// Starts `serve` and returns its address and the lines that it logs from then on.
-async fn serve(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
+pub async fn serve(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
     let mut child = command.arg("serve").stderr(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
     let mut log = String::new();

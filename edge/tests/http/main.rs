@@ -2,11 +2,16 @@
 
 mod support;
 
+mod canary;
 mod cli;
 mod limits;
 mod manifest;
 mod pages;
 mod playback;
+mod policies;
+mod pool_keys;
 mod preview;
+mod rotation;
 mod signatures;
 mod tokens;
+mod vectors;
