@@ -2,6 +2,7 @@
 
 mod support;
 
+mod aws_signer;
 mod canary;
 mod cli;
 mod limits;
