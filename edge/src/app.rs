@@ -150,9 +150,9 @@ impl fmt::Debug for App {
 pub(crate) async fn signer(settings: &config::Cdn) -> Result<Signer, StartError> {
     let cdn = Cdn::parse(&settings.base_url).map_err(|e| StartError::caused("cdn.base_url", e))?;
     let id = key_pair_id("cdn.key_pair_id", &settings.key_pair_id)?;
-    let pem = private_key(settings).await?;
+    let (setting, pem) = private_key(settings).await?;
     let key = SigningKey::from_pem(pem.expose_secret(), settings.hash);
-    Ok(Signer::new(cdn, id, key.map_err(|e| StartError::caused("cdn.private_key", e))?))
+    Ok(Signer::new(cdn, id, key.map_err(|e| StartError::caused(setting, e))?))
 }
 
 /// The key that opens beside the one that signs, whose id is `signing`.

@@ -8,6 +8,7 @@
 mod browser;
 mod check;
 mod device;
+mod edge_peer;
 mod media;
 mod peer;
 mod preview;

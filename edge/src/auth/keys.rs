@@ -18,8 +18,8 @@ const MAX_BYTES: usize = 256 * 1024;
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
 /// Keys are renewed this often, so that one that the pool withdraws goes here too.
 const RENEW_AFTER: Duration = Duration::HOUR;
-/// Keys are believed for this long without being seen again: longer than the pool was ever away, and an end to a key that
-/// it withdrew and that somebody keeps us from hearing of.
+/// Keys are believed for this long without being seen again: the pool may be away for a while, but a key that it withdrew
+/// must end even for whoever can keep us from the pool.
 const STALE_AFTER: Duration = Duration::DAY;
 /// RSA keys below this are broken, or soon will be (RFC 7518 §3.3).
 const MIN_BITS: usize = 2048;
@@ -72,6 +72,8 @@ struct State {
     keys: HashMap<String, DecodingKey>,
     fetched_at: Option<OffsetDateTime>,
     tried_at: Option<OffsetDateTime>,
+    /// Fetches that have ended, well or not.
+    ended: u64,
 }
 
 /// The keys of one pool.
@@ -116,14 +118,18 @@ impl Keys {
         self.known(|_| ()).is_some()
     }
 
-    /// Fetches, unless somebody did a moment ago.
+    /// Fetches, unless somebody did a moment ago or while we waited: then what they found is the answer to all who wait,
+    /// or each would wait for a fetch of their own where the server hangs.
     async fn renew(&self) {
+        let ended = self.read(|state| state.ended);
         let _one_at_a_time = self.fetching.lock().await;
-        if !self.may_fetch() {
+        if self.read(|state| state.ended) != ended || !self.may_fetch() {
             return;
         }
         self.write(|state| state.tried_at = Some(self.clock.now()));
-        match self.fetch().await {
+        let fetched = self.fetch().await;
+        self.write(|state| state.ended += 1);
+        match fetched {
             Ok(keys) => self.write(|state| {
                 state.keys = keys;
                 state.fetched_at = Some(self.clock.now());
