@@ -167,7 +167,7 @@ impl Peer {
             "posters": [], "thumbhash": ""});
         let next = "v00000000000000aa";
         let progress = json!({"asset": "demo", "version": next, "state": "running", "stage": "encode",
-            "percent": 10.0, "source": source, "updated_at": "2026-01-01T00:00:00Z",
+            "percent": 10.0, "source": source, "updated_at": "2026-01-02T00:00:00Z",
             "preview": {"early_play": "editors", "playable_ms": 6000, "duration_ms": 60000}});
         put("vod/demo/current.json", pointer.to_string()).await;
         put(&format!("vod/demo/{VERSION}/asset.json"), document.to_string()).await;
