@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flodrama_asset::ErrorKind;
 use flodrama_store::Store;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -25,7 +25,8 @@ use crate::metrics::Metrics;
 use crate::pages::content_security_policy;
 use crate::playback::Links;
 use crate::rules::Rules;
-use crate::sign::{Cdn, Gate, Signer, SigningKey};
+use crate::secret::private_key;
+use crate::sign::{Cdn, Gate, Signer, SigningKey, TrustedKey, VerifyingKey};
 
 /// A setting that cannot be used. Names the setting, never its value.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +39,11 @@ pub struct StartError {
 }
 
 impl StartError {
-    fn new(setting: &'static str, problem: impl Into<String>) -> StartError {
+    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> StartError {
         StartError { setting, problem: problem.into(), source: None }
     }
 
-    fn caused(setting: &'static str, source: impl Error + Send + Sync + 'static) -> StartError {
+    pub(crate) fn caused(setting: &'static str, source: impl Error + Send + Sync + 'static) -> StartError {
         StartError { setting, problem: source.to_string(), source: Some(Box::new(source)) }
     }
 
@@ -78,15 +79,20 @@ pub(crate) struct Parts {
 
 impl App {
     /// An edge over the bucket of the settings, with region and credentials of the AWS SDK's own settings. Asks
-    /// nobody anything yet: what is not reachable shows at `/healthz`.
+    /// nobody anything yet but for a key in Secrets Manager: what else is not reachable shows at `/healthz`.
     pub async fn load(config: Config) -> Result<App, StartError> {
         let store = Store::connect(&config.s3.bucket, config.s3.endpoint_url.as_deref()).await;
-        App::with(config, store, Clock::system())
+        App::with(config, store, Clock::system()).await
     }
 
     /// An edge over a store that the caller connected, by the caller's clock.
-    pub fn with(config: Config, store: Store, clock: Clock) -> Result<App, StartError> {
-        let signer = Arc::new(signer(&config.cdn)?);
+    pub async fn with(config: Config, store: Store, clock: Clock) -> Result<App, StartError> {
+        let signer = Arc::new(signer(&config.cdn).await?);
+        let mut trusted = vec![signer.trusted()];
+        if let Some(second) = &config.second_key {
+            trusted.push(second_key(second, signer.trusted().id.as_str())?);
+        }
+        let key_ids = trusted.iter().map(|key| key.id.clone()).collect();
         let jwks_url =
             Url::parse(&config.cognito.jwks_url).map_err(|e| StartError::caused("cognito.jwks_url", e))?;
         if config.cognito.issuer.is_empty() || config.cognito.client_ids.is_empty() {
@@ -114,12 +120,12 @@ impl App {
         };
         let parts = Parts {
             verifier: Verifier::new(&config.cognito, Arc::clone(&keys), clock.clone()),
-            gate: Gate::new(Arc::clone(&signer)),
+            gate: Gate::new(signer.cdn().clone(), trusted),
             assets: Assets::new(links.clone()),
             links,
             manifests: Manifests::new(store.clone(), Arc::clone(&signer), config.server.cache_bytes),
             content_security_policy: content_security_policy(signer.cdn()),
-            checkup: Checkup::new(store, keys, signer),
+            checkup: Checkup::new(store, keys, signer, key_ids),
             metrics: Arc::default(),
             clock,
             cookies: config.cookies,
@@ -145,21 +151,35 @@ impl fmt::Debug for App {
 }
 
 /// The signer of the settings.
-pub(crate) fn signer(settings: &config::Cdn) -> Result<Signer, StartError> {
+pub(crate) async fn signer(settings: &config::Cdn) -> Result<Signer, StartError> {
     let cdn = Cdn::parse(&settings.base_url).map_err(|e| StartError::caused("cdn.base_url", e))?;
-    let id = &settings.key_pair_id;
-    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(StartError::new("cdn.key_pair_id", "it is letters, digits and '-'"));
+    let id = key_pair_id("cdn.key_pair_id", &settings.key_pair_id)?;
+    let (setting, pem) = private_key(settings).await?;
+    let key = SigningKey::from_pem(pem.expose_secret(), settings.hash);
+    Ok(Signer::new(cdn, id, key.map_err(|e| StartError::caused(setting, e))?))
+}
+
+/// The key that opens beside the one that signs, whose id is `signing`.
+fn second_key(settings: &config::SecondKey, signing: &str) -> Result<TrustedKey, StartError> {
+    let id = key_pair_id("second_key.key_pair_id", &settings.key_pair_id)?;
+    if id == signing {
+        return Err(StartError::new("second_key.key_pair_id", "it is cdn.key_pair_id already"));
     }
-    let pem = match (&settings.private_key, &settings.private_key_file) {
+    let pem = match (&settings.public_key, &settings.public_key_file) {
         (Some(pem), None) => pem.clone(),
         (None, Some(path)) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|e| StartError::caused("cdn.private_key_file", e))?;
-            SecretString::from(text)
+            std::fs::read_to_string(path).map_err(|e| StartError::caused("second_key.public_key_file", e))?
         }
-        _ => return Err(StartError::new("cdn.private_key_file", "give either it or cdn.private_key")),
+        _ => {
+            let problem = "give either it or second_key.public_key";
+            return Err(StartError::new("second_key.public_key_file", problem));
+        }
     };
-    let key = SigningKey::from_pem(pem.expose_secret(), settings.hash);
-    Ok(Signer::new(cdn, id.clone(), key.map_err(|e| StartError::caused("cdn.private_key", e))?))
+    let key = VerifyingKey::from_pem(&pem, settings.hash);
+    Ok(TrustedKey { id, key: key.map_err(|e| StartError::caused("second_key.public_key", e))? })
+}
+
+fn key_pair_id(setting: &'static str, id: &str) -> Result<String, StartError> {
+    let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_id { Ok(id.to_owned()) } else { Err(StartError::new(setting, "it is letters, digits and '-'")) }
 }

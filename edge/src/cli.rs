@@ -36,9 +36,15 @@ enum Command {
     Sign {
         /// The file's address on the distribution.
         url: String,
-        /// Seconds that it lasts; the configured least time by default.
-        #[arg(long, value_name = "SECONDS")]
+        /// Seconds that it lasts at least, on to the next step of ten minutes; the configured least time by default.
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         ttl: Option<u64>,
+        /// Sign as this key pair instead of the configured one, such as to try a new key before it is switched to.
+        #[arg(long, value_name = "ID", requires = "private_key_file")]
+        key_id: Option<String>,
+        /// The private key of --key-id: a PEM file.
+        #[arg(long, value_name = "FILE", requires = "key_id")]
+        private_key_file: Option<PathBuf>,
     },
 }
 
@@ -65,7 +71,9 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         _ if arguments.print_config => show(&settings),
         Some(Command::Serve) => serve(settings),
-        Some(Command::Sign { url, ttl }) => sign(&settings, &url, ttl),
+        Some(Command::Sign { url, ttl, key_id, private_key_file }) => {
+            sign(settings, &url, ttl, key_id.zip(private_key_file))
+        }
         None => {
             Arguments::command().error(ErrorKind::MissingSubcommand, "give a command: serve or sign").exit()
         }
@@ -77,10 +85,19 @@ fn show(settings: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn sign(settings: &Config, url: &str, ttl_s: Option<u64>) -> Result<(), Failure> {
-    let ttl_s = ttl_s.unwrap_or(settings.playback.min_ttl_s);
-    let until = expires_at(OffsetDateTime::now_utc(), ttl_s);
-    println!("{}", signer(&settings.cdn)?.url(url, until)?);
+#[tokio::main(flavor = "current_thread")]
+async fn sign(
+    Config { mut cdn, playback, .. }: Config,
+    url: &str,
+    ttl_s: Option<u64>,
+    other_key: Option<(String, PathBuf)>,
+) -> Result<(), Failure> {
+    if let Some((key_pair_id, file)) = other_key {
+        (cdn.key_pair_id, cdn.private_key_file) = (key_pair_id, Some(file));
+        (cdn.private_key, cdn.private_key_secret) = (None, None);
+    }
+    let until = expires_at(OffsetDateTime::now_utc(), ttl_s.unwrap_or(playback.min_ttl_s));
+    println!("{}", signer(&cdn).await?.url(url, until)?);
     Ok(())
 }
 

@@ -18,6 +18,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Health {
     status: &'static str,
     checks: Checks,
+    /// Ids of the keys whose links open, the one that signs first.
+    key_pair_ids: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -41,12 +43,20 @@ pub(crate) struct Checkup {
     store: Store,
     keys: Arc<Keys>,
     signer: Arc<Signer>,
+    key_pair_ids: Vec<String>,
     last: Cache<(), Health>,
 }
 
 impl Checkup {
-    pub(crate) fn new(store: Store, keys: Arc<Keys>, signer: Arc<Signer>) -> Checkup {
-        Checkup { store, keys, signer, last: Cache::builder().max_capacity(1).time_to_live(FRESH).build() }
+    /// `key_pair_ids`: of the keys whose links open, the one that signs first.
+    pub(crate) fn new(
+        store: Store,
+        keys: Arc<Keys>,
+        signer: Arc<Signer>,
+        key_pair_ids: Vec<String>,
+    ) -> Checkup {
+        let last = Cache::builder().max_capacity(1).time_to_live(FRESH).build();
+        Checkup { store, keys, signer, key_pair_ids, last }
     }
 
     pub(crate) async fn health(&self) -> Health {
@@ -60,7 +70,8 @@ impl Checkup {
         }
         let (s3, signing_key) = (probe.is_ok(), self.signer.works());
         let status = word(s3 && jwks && signing_key);
-        Health { status, checks: Checks { s3: word(s3), jwks: word(jwks), signing_key: word(signing_key) } }
+        let checks = Checks { s3: word(s3), jwks: word(jwks), signing_key: word(signing_key) };
+        Health { status, checks, key_pair_ids: self.key_pair_ids.clone() }
     }
 }
 

@@ -140,7 +140,10 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
             }
             Ok(response)
         }
-        Route::Metrics => Ok(respond("text/plain; version=0.0.4", PRIVATE, parts.metrics.text())),
+        Route::Metrics => {
+            let text = parts.metrics.text(parts.links.signer.made());
+            Ok(respond("text/plain; version=0.0.4", PRIVATE, text))
+        }
         Route::OpenApi => Ok(respond(JSON, REVALIDATE, include_str!("../openapi.json"))),
     }
 }

@@ -26,6 +26,7 @@ mod platform;
 mod playback;
 pub mod route;
 mod rules;
+mod secret;
 pub mod sign;
 
 pub use app::{App, StartError};

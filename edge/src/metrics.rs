@@ -49,20 +49,23 @@ impl Metrics {
         self.connections.store(open, Ordering::Relaxed);
     }
 
-    /// Everything, in Prometheus' text format.
-    pub(crate) fn text(&self) -> String {
+    /// Everything, in Prometheus' text format; `signatures`: made since the start.
+    pub(crate) fn text(&self, signatures: u64) -> String {
         let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
         // Writing to a string cannot fail.
-        let _ = write(&mut out, &totals, self.connections.load(Ordering::Relaxed));
+        let _ = write(&mut out, &totals, self.connections.load(Ordering::Relaxed), signatures);
         out
     }
 }
 
-fn write(out: &mut String, totals: &Totals, connections: usize) -> std::fmt::Result {
+fn write(out: &mut String, totals: &Totals, connections: usize, signatures: u64) -> std::fmt::Result {
     writeln!(out, "# HELP flodrama_edge_connections Open connections.")?;
     writeln!(out, "# TYPE flodrama_edge_connections gauge")?;
     writeln!(out, "flodrama_edge_connections {connections}")?;
+    writeln!(out, "# HELP flodrama_edge_signatures_total CloudFront signatures made.")?;
+    writeln!(out, "# TYPE flodrama_edge_signatures_total counter")?;
+    writeln!(out, "flodrama_edge_signatures_total {signatures}")?;
     writeln!(out, "# HELP flodrama_edge_requests_total Requests answered.")?;
     writeln!(out, "# TYPE flodrama_edge_requests_total counter")?;
     for ((route, status), count) in &totals.requests {
@@ -99,9 +102,10 @@ mod tests {
         }
         metrics.answered("manifest", 403, Duration::from_millis(1));
         metrics.connections(3);
-        let text = metrics.text();
+        let text = metrics.text(2);
         for line in [
             "flodrama_edge_connections 3",
+            "flodrama_edge_signatures_total 2",
             r#"flodrama_edge_requests_total{route="manifest",status="200"} 4"#,
             r#"flodrama_edge_requests_total{route="manifest",status="403"} 1"#,
             r#"flodrama_edge_request_seconds_bucket{route="manifest",le="0.001"} 2"#,

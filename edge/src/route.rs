@@ -84,7 +84,7 @@ fn manifest(path: &str, asset: &str, version: &str) -> Option<Route> {
 
 /// Every path of ours is letters, digits, `.`, `-` and `_` between single slashes, so no escape has any business
 /// here: not `%2e`, not `%2f`, not `\`, not NUL, not a second encoding of those.
-fn is_plain(path: &str) -> bool {
+pub(crate) fn is_plain(path: &str) -> bool {
     let in_alphabet =
         path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_'));
     let mut parts = path.split('/').skip(1);

@@ -9,6 +9,7 @@ mod access;
 mod browser;
 mod check;
 mod device;
+mod edge_peer;
 mod media;
 mod peer;
 mod preview;

@@ -13,13 +13,11 @@ use serde_json::Value;
 
 use crate::support::aws::{self, Access};
 use crate::support::clip::Clip;
+use crate::support::moto::{Moto, REGION};
 use crate::support::process::{Process, Signal};
 use crate::support::{programs, until};
 
 pub const BUCKET: &str = "flodrama-media-peer";
-const REGION: &str = "eu-west-3";
-/// moto is Python and starts slowly on a busy machine.
-const STARTED_WITHIN: Duration = Duration::from_secs(60);
 const DONE_WITHIN: Duration = Duration::from_secs(90);
 
 #[tokio::test]
@@ -68,7 +66,7 @@ async fn an_event_of_another_s3_becomes_a_publication() {
 /// moto, with a bucket that announces `uploads/` on a queue.
 pub struct Peer {
     /// Ends with this value.
-    _moto: Process,
+    _moto: Moto,
     endpoint: String,
     pub s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
@@ -77,12 +75,8 @@ pub struct Peer {
 
 impl Peer {
     pub async fn start() -> Peer {
-        let moto = Process::start(&programs::moto_server(), |command| {
-            command.args(["-H", "127.0.0.1", "-p", "0"]);
-        });
-        let endpoint = moto.line("address", STARTED_WITHIN, |line| {
-            line.split_once("Running on ").map(|(_, url)| url.trim().to_owned())
-        });
+        let moto = Moto::start();
+        let endpoint = moto.endpoint.clone();
         let access = Access { endpoint: &endpoint, region: REGION, key_id: "peer", secret: "peer" };
         let (s3, sqs) = (access.s3(), access.sqs());
         let created = sqs.create_queue().queue_name("uploads").send().await.expect("a queue");

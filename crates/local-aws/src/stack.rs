@@ -43,6 +43,7 @@ pub struct Stack {
     clock: Clock,
     sqs: Arc<Sqs>,
     cloudfront: Arc<CloudFront>,
+    cdn: Arc<Cdn>,
     s3_endpoint: String,
     sqs_endpoint: String,
     cdn_url: String,
@@ -97,13 +98,13 @@ impl Stack {
             CloudFront::open(&data.join("cloudfront"), &identity.distribution_id, clock.clone())?;
         let cognito = Cognito::open(&data.join("cognito"), &api_endpoint, &identity, clock.clone())?;
         let (issuer, jwks_url) = (cognito.issuer().to_owned(), cognito.jwks_url());
-        let (sqs, cloudfront) = (Arc::new(sqs), Arc::new(cloudfront));
+        let (sqs, cloudfront, cdn) = (Arc::new(sqs), Arc::new(cloudfront), Arc::new(cdn));
 
         let api = cloudfront::router(cloudfront.clone()).merge(cognito::router(Arc::new(cognito)));
         let servers = vec![
             serve(s3_listener, s3::service(buckets, &identity.credentials), stop.clone()),
             serve(sqs_listener, TowerToHyperService::new(sqs::router(sqs.clone())), stop.clone()),
-            serve(cdn_listener, TowerToHyperService::new(cdn::router(Arc::new(cdn))), stop.clone()),
+            serve(cdn_listener, TowerToHyperService::new(cdn::router(cdn.clone())), stop.clone()),
             serve(api_listener, TowerToHyperService::new(api), stop.clone()),
         ];
         Ok(Stack {
@@ -117,6 +118,7 @@ impl Stack {
             clock,
             sqs,
             cloudfront,
+            cdn,
             issuer,
             jwks_url,
             servers,
@@ -199,6 +201,11 @@ impl Stack {
     /// Every invalidation that the control plane has taken, oldest first.
     pub fn invalidations(&self) -> Vec<Invalidation> {
         self.cloudfront.invalidations()
+    }
+
+    /// Puts another key group in the place of the CDN's trusted one, at once: what a changed distribution does in minutes.
+    pub fn trust(&self, keys: &[CloudFrontPublicKey]) -> Result<(), StackError> {
+        self.cdn.trust(keys)
     }
 
     /// Chooses how SQS answers to stale receipt handles from now on.

@@ -1,12 +1,12 @@
-//! The user pool's public keys: fetched from the configured URL, kept while it cannot be reached, and asked for again
-//! at most once in a while whatever key ids come in.
+//! The user pool's public keys: fetched from the configured URL, kept for a day while it cannot be reached, and asked
+//! for again at most once in a while whatever key ids come in.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use flodrama_asset::ErrorKind;
-use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm};
+use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::{DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 use url::Url;
@@ -18,6 +18,11 @@ const MAX_BYTES: usize = 256 * 1024;
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
 /// Keys are renewed this often, so that one that the pool withdraws goes here too.
 const RENEW_AFTER: Duration = Duration::HOUR;
+/// Keys are believed for this long without being seen again: the pool may be away for a while, but a key that it withdrew
+/// must end even for whoever can keep us from the pool.
+const STALE_AFTER: Duration = Duration::DAY;
+/// RSA keys below this are broken, or soon will be (RFC 7518 §3.3).
+const MIN_BITS: usize = 2048;
 /// Time between two fetches, whoever asks: unknown key ids cost an attacker more than us.
 const PAUSE: Duration = Duration::seconds(10);
 /// The same while there are no keys at all and nobody can sign in.
@@ -28,7 +33,7 @@ const PAUSE_WITHOUT_KEYS: Duration = Duration::SECOND;
 pub(crate) enum KeysError {
     #[error("no key of this id")]
     Unknown,
-    #[error("the key document was never had")]
+    #[error("the key document was never had, or too long ago")]
     Unavailable,
 }
 
@@ -46,6 +51,8 @@ impl KeysError {
 enum FetchError {
     #[error("the key document cannot be fetched")]
     Http(#[from] reqwest::Error),
+    #[error("the key server answers {0}")]
+    Status(reqwest::StatusCode),
     #[error("the key document is larger than {MAX_BYTES} bytes")]
     TooLarge,
     #[error("the key document is not one")]
@@ -65,6 +72,8 @@ struct State {
     keys: HashMap<String, DecodingKey>,
     fetched_at: Option<OffsetDateTime>,
     tried_at: Option<OffsetDateTime>,
+    /// Fetches that have ended, well or not.
+    ended: u64,
 }
 
 /// The keys of one pool.
@@ -88,7 +97,7 @@ impl Keys {
 
     /// The key with this id.
     pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<DecodingKey, KeysError> {
-        if let Some(key) = self.read(|state| state.keys.get(kid).cloned()) {
+        if let Some(Some(key)) = self.known(|keys| keys.get(kid).cloned()) {
             if self.is_old() && self.may_fetch() {
                 // The key at hand serves this request; nobody waits for a pool that may be down.
                 let keys = Arc::clone(self);
@@ -97,29 +106,30 @@ impl Keys {
             return Ok(key);
         }
         self.renew().await;
-        self.read(|state| match state.keys.get(kid) {
-            Some(key) => Ok(key.clone()),
-            None if state.keys.is_empty() => Err(KeysError::Unavailable),
-            None => Err(KeysError::Unknown),
-        })
+        let key = self.known(|keys| keys.get(kid).cloned()).ok_or(KeysError::Unavailable)?;
+        key.ok_or(KeysError::Unknown)
     }
 
-    /// True once there are keys; asks for them if there are none.
+    /// True while there are keys; asks for them if there are none.
     pub(crate) async fn are_there(&self) -> bool {
-        if self.read(|state| state.keys.is_empty()) {
+        if self.known(|_| ()).is_none() {
             self.renew().await;
         }
-        self.read(|state| !state.keys.is_empty())
+        self.known(|_| ()).is_some()
     }
 
-    /// Fetches, unless somebody did a moment ago.
+    /// Fetches, unless somebody did a moment ago or while we waited: then what they found is the answer to all who wait,
+    /// or each would wait for a fetch of their own where the server hangs.
     async fn renew(&self) {
+        let ended = self.read(|state| state.ended);
         let _one_at_a_time = self.fetching.lock().await;
-        if !self.may_fetch() {
+        if self.read(|state| state.ended) != ended || !self.may_fetch() {
             return;
         }
         self.write(|state| state.tried_at = Some(self.clock.now()));
-        match self.fetch().await {
+        let fetched = self.fetch().await;
+        self.write(|state| state.ended += 1);
+        match fetched {
             Ok(keys) => self.write(|state| {
                 state.keys = keys;
                 state.fetched_at = Some(self.clock.now());
@@ -132,7 +142,11 @@ impl Keys {
     }
 
     async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, FetchError> {
-        let mut response = self.http.get(self.url.clone()).send().await?.error_for_status()?;
+        let mut response = self.http.get(self.url.clone()).send().await?;
+        // 200 alone: a redirect is not followed, and its body is not the document.
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(FetchError::Status(response.status()));
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_BYTES {
@@ -146,15 +160,25 @@ impl Keys {
     }
 
     fn may_fetch(&self) -> bool {
-        let (tried_at, pause) = self
-            .read(|state| (state.tried_at, if state.keys.is_empty() { PAUSE_WITHOUT_KEYS } else { PAUSE }));
-        // `abs`: a clock that was put back must not stop us for as long.
-        tried_at.is_none_or(|tried_at| (self.clock.now() - tried_at).abs() >= pause)
+        let pause = if self.known(|_| ()).is_some() { PAUSE } else { PAUSE_WITHOUT_KEYS };
+        self.read(|state| state.tried_at).is_none_or(|tried_at| self.since(tried_at) >= pause)
     }
 
     fn is_old(&self) -> bool {
-        let fetched_at = self.read(|state| state.fetched_at);
-        fetched_at.is_none_or(|fetched_at| (self.clock.now() - fetched_at).abs() >= RENEW_AFTER)
+        self.read(|state| state.fetched_at).is_none_or(|fetched_at| self.since(fetched_at) >= RENEW_AFTER)
+    }
+
+    /// The keys, where they are there and were fetched lately enough to be believed.
+    fn known<T>(&self, look: impl FnOnce(&HashMap<String, DecodingKey>) -> T) -> Option<T> {
+        self.read(|state| {
+            let fetched_at = state.fetched_at?;
+            (self.since(fetched_at) < STALE_AFTER).then(|| look(&state.keys))
+        })
+    }
+
+    /// A clock that was put back must not stop us for as long.
+    fn since(&self, then: OffsetDateTime) -> Duration {
+        (self.clock.now() - then).abs()
     }
 
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
@@ -166,11 +190,22 @@ impl Keys {
     }
 }
 
-/// An RSA key for RS256 signatures, and its id.
-fn usable(value: serde_json::Value) -> Option<(String, DecodingKey)> {
+/// An RSA key that RS256 signatures are verified with, and its id.
+pub(super) fn usable(value: serde_json::Value) -> Option<(String, DecodingKey)> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
-    let is_rs256 = jwk.common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256);
-    let is_rsa = matches!(jwk.algorithm, AlgorithmParameters::RSA(_));
-    let kid = jwk.common.key_id.clone().filter(|_| is_rs256 && is_rsa)?;
-    Some((kid, DecodingKey::from_jwk(&jwk).ok()?))
+    let Jwk { common, .. } = &jwk;
+    let is_for_us = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256)
+        && common.public_key_use.as_ref().is_none_or(|of| *of == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
+    let kid = common.key_id.clone().filter(|_| is_for_us)?;
+    let key = DecodingKey::from_jwk(&jwk).ok()?;
+    let DecodingKeyKind::RsaModulusExponent { n, .. } = key.kind() else { return None };
+    (bits(n) >= MIN_BITS).then_some((kid, key))
+}
+
+/// Length of a big-endian number.
+fn bits(number: &[u8]) -> usize {
+    let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+    let zeros = number.get(start).map_or(0, |first| first.leading_zeros() as usize);
+    (number.len() - start) * 8 - zeros
 }

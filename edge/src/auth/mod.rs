@@ -1,6 +1,8 @@
 //! Who asks: a Cognito access token to a [`Viewer`].
 
+mod jws;
 mod keys;
+mod strict;
 mod token;
 
 pub(crate) use keys::Keys;

@@ -26,6 +26,9 @@ pub struct Config {
     pub cognito: Cognito,
     /// CloudFront: where media is served, and the key that opens it.
     pub cdn: Cdn,
+    /// A key beside the one that signs whose links open too, while one takes the other's place.
+    #[serde(default)]
+    pub second_key: Option<SecondKey>,
     /// The cookies of `?delivery=cookies`.
     #[serde(default)]
     pub cookies: Cookies,
@@ -100,7 +103,27 @@ pub struct Cdn {
     /// The private key's PEM text, instead of the file.
     #[serde(default, serialize_with = "masked")]
     pub private_key: Option<SecretString>,
+    /// The private key's PEM text as a secret of AWS Secrets Manager, instead: its name or ARN.
+    #[serde(default)]
+    pub private_key_secret: Option<String>,
     /// Hash of the signatures.
+    #[serde(default)]
+    pub hash: Hash,
+}
+
+/// `[second_key]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondKey {
+    /// CloudFront's id of the public key.
+    pub key_pair_id: String,
+    /// The public key's PEM file. Whoever only verifies has no use for the private half.
+    #[serde(default)]
+    pub public_key_file: Option<PathBuf>,
+    /// The public key's PEM text, instead of the file.
+    #[serde(default)]
+    pub public_key: Option<String>,
+    /// Hash of the signatures that it opens by.
     #[serde(default)]
     pub hash: Hash,
 }

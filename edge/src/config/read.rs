@@ -20,7 +20,7 @@ enum Kind {
 }
 
 /// Every section and field. A test holds it against [`Config`] and against the documentation.
-const FIELDS: [(&str, &str, Kind); 27] = [
+const FIELDS: [(&str, &str, Kind); 32] = [
     ("server", "listen", Kind::Text),
     ("server", "cors_origins", Kind::List),
     ("server", "max_connections", Kind::Number),
@@ -38,7 +38,12 @@ const FIELDS: [(&str, &str, Kind); 27] = [
     ("cdn", "key_pair_id", Kind::Text),
     ("cdn", "private_key_file", Kind::Text),
     ("cdn", "private_key", Kind::Text),
+    ("cdn", "private_key_secret", Kind::Text),
     ("cdn", "hash", Kind::Text),
+    ("second_key", "key_pair_id", Kind::Text),
+    ("second_key", "public_key_file", Kind::Text),
+    ("second_key", "public_key", Kind::Text),
+    ("second_key", "hash", Kind::Text),
     ("cookies", "domain", Kind::Text),
     ("cookies", "same_site", Kind::Text),
     ("cookies", "secure", Kind::Switch),
@@ -125,8 +130,21 @@ pub fn load(
             fields.insert(field, value);
         }
     }
-    let fields = |e: toml::de::Error| ConfigError::Fields { problem: e.message().to_owned() };
+    let fields = |e: toml::de::Error| ConfigError::Fields { problem: without_value(&e) };
     Value::Table(table).try_into().map_err(fields)
+}
+
+/// What is wrong with which field. The parser would show a value of the wrong kind, and somebody may have given a key.
+fn without_value(error: &toml::de::Error) -> String {
+    let (message, text) = (error.message(), error.to_string());
+    match message.split_once(", expected ") {
+        Some(_) if message.starts_with("unknown field") => message.to_owned(),
+        Some((_, expected)) => {
+            let field = text.trim_end().rsplit_once("in `").map_or("a field", |(_, field)| field);
+            format!("{} must be {expected}", field.trim_end_matches('`'))
+        }
+        None => message.to_owned(),
+    }
 }
 
 /// The variables of this process that are readable text.
@@ -180,6 +198,11 @@ base_url = "https://cdn.example.com"
 key_pair_id = "K1"
 private_key_file = "key.pem"
 private_key = "canary"
+private_key_secret = "name"
+[second_key]
+key_pair_id = "K0"
+public_key_file = "key.pem"
+public_key = "PEM"
 [cookies]
 domain = "example.com"
 "#;
@@ -244,16 +267,18 @@ domain = "example.com"
 
     #[test]
     fn what_does_not_fit_is_named() {
+        let hash = FULL.replacen("key_pair_id", "hash = \"canary\"\nkey_pair_id", 1);
         let table = [
             (refusal("[s3]\nbuket = \"x\"", &[]), "buket"),
             (refusal("[s3]", &[]), "bucket"),
             (refusal(FULL, &[("FLODRAMA_S3__BUKET", "x")]), "FLODRAMA_S3__BUKET"),
             (refusal(FULL, &[("FLODRAMA_SERVER__MAX_BODY_BYTES", "1 MB")]), "a whole number"),
             (refusal("[s3]\nbucket = \"x\"\nbucket", &[]), "line 3"),
-            (refusal(&FULL.replace("key_pair_id", "hash = \"md5\"\nkey_pair_id"), &[]), "md5"),
+            (refusal(&hash, &[]), "cdn.hash must be `sha256` or `sha1`"),
+            (refusal(&FULL.replace("[\"app\"]", "\"canary\""), &[]), "cognito.client_ids must be a sequence"),
         ];
         for (sentence, part) in table {
-            assert!(sentence.contains(part), "{sentence}");
+            assert!(sentence.contains(part) && !sentence.contains("canary"), "{sentence}");
         }
         assert!(load(None, []).expect_err("nothing set").to_string().contains("s3"));
     }

@@ -2,18 +2,37 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flodrama_asset::{AssetId, PublishedFile, Version};
 use moka::sync::Cache;
 use time::OffsetDateTime;
 
 use super::policy::{self, Cdn};
-use super::{Folder, KeyError, Narrow, Scope, SigningKey, alphabet};
+use super::{Folder, KeyError, Narrow, Scope, SigningKey, TrustedKey, alphabet};
 use crate::config::Hash;
 use crate::entitlement::{Grant, Known};
+use crate::route::is_plain;
 
 /// Signatures kept: about 1 KB each.
 const KEPT: u64 = 10_000;
+
+/// A URL cannot be signed by hand. Never holds any of the key.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The distribution does not serve it.
+    #[error("the address is not on the distribution: it must begin with {0}/")]
+    Elsewhere(String),
+    /// It could mean more than one file, or something to whom reads it afterwards.
+    #[error("the address is not plain: letters, digits, '.', '-', '_' and single '/', then a query at most")]
+    NotPlain,
+    /// It has a signature, or a part of one.
+    #[error("the address carries a signature parameter already")]
+    Signed,
+    /// The key does not sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
 
 /// A policy and its signature, in CloudFront's alphabet.
 #[derive(Clone)]
@@ -60,6 +79,9 @@ impl fmt::Debug for Signed {
     }
 }
 
+/// What CloudFront takes out of a query before it matches the rest.
+const PARAMETERS: [&str; 5] = ["Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm", "Expires"];
+
 /// CloudFront takes SHA-1 where nothing is said.
 fn hash_parameter(hash: Hash) -> &'static str {
     match hash {
@@ -74,12 +96,14 @@ pub struct Signer {
     key_pair_id: String,
     key: SigningKey,
     kept: Cache<(AssetId, Version, Scope, i64), Arc<Signed>>,
+    /// Signatures made for viewers.
+    made: AtomicU64,
 }
 
 impl Signer {
     /// `key_pair_id` is CloudFront's id of `key`'s public half.
     pub fn new(cdn: Cdn, key_pair_id: String, key: SigningKey) -> Signer {
-        Signer { cdn, key_pair_id, key, kept: Cache::new(KEPT) }
+        Signer { cdn, key_pair_id, key, kept: Cache::new(KEPT), made: AtomicU64::new(0) }
     }
 
     /// The distribution.
@@ -90,15 +114,17 @@ impl Signer {
     /// True where the key signs and the signature holds.
     pub(crate) fn works(&self) -> bool {
         let probe = b"probe";
-        self.key.sign(probe).is_ok_and(|signature| self.key.verify(probe, &signature))
+        self.key.sign(probe).is_ok_and(|signature| self.key.public().verify(probe, &signature))
     }
 
-    pub(super) fn key(&self) -> &SigningKey {
-        &self.key
+    /// Signatures made for viewers since the start: one for a version and an end, however many asked.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
     }
 
-    pub(super) fn key_pair_id(&self) -> &str {
-        &self.key_pair_id
+    /// What verifies its signatures.
+    pub fn trusted(&self) -> TrustedKey {
+        TrustedKey { id: self.key_pair_id.clone(), key: self.key.public().clone() }
     }
 
     /// Opens one version to whoever holds the grant, until `expires_at`: all of it, or its multivariant playlist as their
@@ -108,7 +134,7 @@ impl Signer {
         grant: &Grant<'_>,
         version: &Version,
         expires_at: OffsetDateTime,
-    ) -> Result<Arc<Signed>, KeyError> {
+    ) -> Result<Arc<Signed>, Arc<KeyError>> {
         let caps = grant.caps();
         let scope = if caps.are_none() { Scope::Version } else { Scope::View(caps.clone()) };
         self.shared(grant.asset(), version, scope, expires_at)
@@ -121,7 +147,7 @@ impl Signer {
         version: &Version,
         folder: Folder,
         expires_at: OffsetDateTime,
-    ) -> Result<Arc<Signed>, KeyError> {
+    ) -> Result<Arc<Signed>, Arc<KeyError>> {
         self.shared(grant.asset(), version, Scope::Folder(folder), expires_at)
     }
 
@@ -132,7 +158,7 @@ impl Signer {
         version: &Version,
         folder: Folder,
         expires_at: OffsetDateTime,
-    ) -> Result<Arc<Signed>, KeyError> {
+    ) -> Result<Arc<Signed>, Arc<KeyError>> {
         self.shared(known.asset(), version, Scope::Folder(folder), expires_at)
     }
 
@@ -144,31 +170,30 @@ impl Signer {
         asset: &AssetId,
         version: &Version,
         folder: Folder,
-    ) -> Result<Arc<Signed>, KeyError> {
+    ) -> Result<Arc<Signed>, Arc<KeyError>> {
         self.shared(asset, version, Scope::Folder(folder), passed.until())
     }
 
-    /// One signature for all who ask for the same.
+    /// One signature for all who ask for the same; those who ask at once wait for it.
     fn shared(
         &self,
         asset: &AssetId,
         version: &Version,
         scope: Scope,
         expires_at: OffsetDateTime,
-    ) -> Result<Arc<Signed>, KeyError> {
+    ) -> Result<Arc<Signed>, Arc<KeyError>> {
         let resource = scope.resource(&self.cdn, asset, version);
         let id = (asset.clone(), version.clone(), scope, expires_at.unix_timestamp());
-        if let Some(signed) = self.kept.get(&id) {
-            return Ok(signed);
-        }
-        let signed = Arc::new(self.signed(&resource, expires_at)?);
-        self.kept.insert(id, Arc::clone(&signed));
-        Ok(signed)
+        self.kept.try_get_with(id, || {
+            self.made.fetch_add(1, Ordering::Relaxed);
+            self.signed(&resource, expires_at).map(Arc::new)
+        })
     }
 
     /// Signs a URL by hand, for whoever runs the service: all of a version where it is a manifest of one, so that the
     /// URIs inside work too, else that one file.
-    pub fn url(&self, url: &str, expires_at: OffsetDateTime) -> Result<String, KeyError> {
+    pub fn url(&self, url: &str, expires_at: OffsetDateTime) -> Result<String, SignError> {
+        self.check(url)?;
         let separator = if url.contains('?') { '&' } else { '?' };
         if let Some((asset, version)) = self.manifest(url) {
             return Ok(format!(
@@ -180,6 +205,20 @@ impl Signer {
         let (expires, key_pair_id) = (expires_at.unix_timestamp(), &self.key_pair_id);
         let hash = hash_parameter(self.key.hash());
         Ok(format!("{url}{separator}Expires={expires}&Signature={signature}&Key-Pair-Id={key_pair_id}{hash}"))
+    }
+
+    /// A policy for an address that has a wildcard in it, or that is read in two ways, would open more than that address.
+    fn check(&self, url: &str) -> Result<(), SignError> {
+        let rest = url.strip_prefix(self.cdn.as_str()).filter(|rest| rest.starts_with('/'));
+        let rest = rest.ok_or_else(|| SignError::Elsewhere(self.cdn.as_str().to_owned()))?;
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let in_query = |b: u8| b.is_ascii_alphanumeric() || b"._~=&%+-".contains(&b);
+        if !is_plain(path) || !query.bytes().all(in_query) {
+            return Err(SignError::NotPlain);
+        }
+        let name = |part: &str| part.split('=').next().map(str::to_owned).unwrap_or_default();
+        let is_signed = query.split('&').map(name).any(|name| PARAMETERS.contains(&&*name));
+        if is_signed { Err(SignError::Signed) } else { Ok(()) }
     }
 
     fn manifest(&self, url: &str) -> Option<(AssetId, Version)> {

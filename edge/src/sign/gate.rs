@@ -3,17 +3,15 @@
 //! (`docs/adr/0004-edge-verifies-manifests.md`). Stricter where CloudFront is generous.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use flodrama_asset::ErrorKind;
 use flodrama_asset::access::Caps;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
-use super::alphabet;
-use super::cloudfront::Signer;
-use super::policy::{Policy, covers};
+use super::policy::{Cdn, Policy, covers};
 use super::scope::{asks_for, signed_view};
+use super::{VerifyingKey, alphabet};
 use crate::config::Hash;
 
 /// Why a request does not pass. Never holds any of what it carried.
@@ -28,10 +26,10 @@ pub enum Refusal {
     /// A canned policy: it opens one file, so the URIs inside could not be signed with it.
     #[error("the request carries a canned policy")]
     Canned,
-    /// Not our key pair.
+    /// None of our key pairs.
     #[error("the request names another key")]
     OtherKey,
-    /// Not the hash that we sign with.
+    /// Not the hash that this key signs with.
     #[error("the request names another hash")]
     OtherHash,
     /// The signature is not our key's over this policy.
@@ -89,9 +87,19 @@ impl Narrow {
     }
 }
 
+/// A key whose signatures open, by CloudFront's id of it.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// `Key-Pair-Id`.
+    pub id: String,
+    /// The public half.
+    pub key: VerifyingKey,
+}
+
 /// Verifies requests for one distribution.
 pub struct Gate {
-    signer: Arc<Signer>,
+    cdn: Cdn,
+    keys: Vec<TrustedKey>,
 }
 
 /// What a request carries, by CloudFront's names.
@@ -105,9 +113,9 @@ struct Carried<'a> {
 }
 
 impl Gate {
-    /// Passes what `signer`'s key signed.
-    pub fn new(signer: Arc<Signer>) -> Gate {
-        Gate { signer }
+    /// Passes what one of `keys` signed.
+    pub fn new(cdn: Cdn, keys: Vec<TrustedKey>) -> Gate {
+        Gate { cdn, keys }
     }
 
     /// May this request have the file at `path`? `cookies` are its `Cookie` headers.
@@ -124,7 +132,7 @@ impl Gate {
         let by_query = !in_query.is_empty();
         // As with CloudFront, any signature parameter in the query puts the cookies out of play.
         let carried = if by_query { in_query } else { from_cookies(cookies) };
-        let mut address = format!("{}{path}", self.signer.cdn().as_str());
+        let mut address = format!("{}{path}", self.cdn.as_str());
         if !rest.is_empty() {
             address = format!("{address}?{rest}");
         }
@@ -151,10 +159,8 @@ impl Gate {
         else {
             return Err(Refusal::Unsigned);
         };
-        if id != self.signer.key_pair_id() {
-            return Err(Refusal::OtherKey);
-        }
-        let key = self.signer.key();
+        let trusted = self.keys.iter().find(|trusted| trusted.id == **id).ok_or(Refusal::OtherKey)?;
+        let key = &trusted.key;
         let named = match carried.hash.as_deref() {
             Some("SHA256") => Hash::Sha256,
             Some("SHA1") | None => Hash::Sha1,
@@ -168,11 +174,11 @@ impl Gate {
         if !key.verify(&policy, &signature) {
             return Err(Refusal::Forged);
         }
-        let Policy { statement: [statement] } =
-            serde_json::from_slice(&policy).map_err(|_| Refusal::Policy)?;
+        let Policy { statement: [statement] } = Policy::parse(&policy).ok_or(Refusal::Policy)?;
         let now = now.unix_timestamp();
         let caps = signed_view(&statement.resource).map_err(|_| Refusal::Policy)?;
-        if !covers(&statement.resource, address) || !asks_for(query, caps.as_ref()) {
+        let is_of_version = statement.resource.starts_with(version_of(address));
+        if !is_of_version || !covers(&statement.resource, address) || !asks_for(query, caps.as_ref()) {
             return Err(Refusal::OtherFile);
         }
         if statement.condition.before.seconds <= now {
@@ -185,6 +191,13 @@ impl Gate {
         let until = until.map_err(|_| Refusal::Policy)?;
         Ok(caps.map(|caps| Narrow { caps, until }))
     }
+}
+
+/// An address up to and with the slash behind its version: `scheme://host/vod/asset/version/`. A policy's wildcards may
+/// stand behind it alone, so that none opens a second version.
+fn version_of(address: &str) -> &str {
+    let end = address.match_indices('/').nth(5).map_or(address.len(), |(slash, _)| slash + 1);
+    &address[..end]
 }
 
 impl<'a> Carried<'a> {

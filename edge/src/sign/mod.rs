@@ -8,9 +8,9 @@ mod key;
 mod policy;
 mod scope;
 
-pub use cloudfront::{Signed, Signer};
-pub use gate::{Gate, Narrow, Pass, Refusal};
-pub use key::{KeyError, SigningKey};
+pub use cloudfront::{SignError, Signed, Signer};
+pub use gate::{Gate, Narrow, Pass, Refusal, TrustedKey};
+pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use policy::{BadCdn, Cdn, expires_at, ttl_s};
 pub(crate) use scope::view_parameter;
 pub use scope::{Folder, Scope};

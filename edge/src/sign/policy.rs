@@ -1,7 +1,7 @@
 //! Pure: what is signed, for which files, until when.
 
 use flodrama_asset::{AssetId, PublishedFile, Version};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use url::{Host, Url};
 
@@ -76,16 +76,25 @@ pub fn expires_at(now: OffsetDateTime, ttl_s: u64) -> OffsetDateTime {
 }
 
 /// A policy as it comes back in a request.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Policy {
     #[serde(rename = "Statement")]
     pub(super) statement: [Statement; 1],
 }
 
+impl Policy {
+    /// Reads the one spelling that we write: without white space, escapes, repeated or reordered members, so that no
+    /// other reader can take it for something else.
+    pub(super) fn parse(text: &[u8]) -> Option<Policy> {
+        let policy: Policy = serde_json::from_slice(text).ok()?;
+        (serde_json::to_vec(&policy).ok()? == text).then_some(policy)
+    }
+}
+
 /// CloudFront reads a missing resource as "everything": here it is an error. So are conditions that the edge cannot
 /// see kept, such as the viewer's address.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Statement {
     #[serde(rename = "Resource")]
@@ -94,16 +103,16 @@ pub(super) struct Statement {
     pub(super) condition: Condition,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Condition {
     #[serde(rename = "DateLessThan")]
     pub(super) before: Epoch,
-    #[serde(rename = "DateGreaterThan")]
+    #[serde(rename = "DateGreaterThan", skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<Epoch>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Epoch {
     #[serde(rename = "AWS:EpochTime")]

@@ -8,12 +8,12 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::support::jwks::KeyServer;
-use crate::support::keys::{CDN_KEY, Pool};
+use crate::support::keys::{CDN_KEY, Key, Pool};
 use crate::support::s3::{BUCKET, KEY_ID, S3, SECRET, VERSION};
 use crate::support::{CDN, CLIENT, ISSUER, KEY_PAIR, client};
 
 /// The program with settings that fit the loopback parts, and nothing of this process's environment.
-fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
+pub fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flodrama-edge"));
     command
         .env_clear()
@@ -34,7 +34,7 @@ fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
     command
 }
 
-async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, String, String) {
+pub async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, String, String) {
     let mut command = program("http://127.0.0.1:1", "http://127.0.0.1:1");
     change(&mut command);
     let Output { status, stdout, stderr } = command.args(arguments).output().await.expect("it runs");
@@ -43,7 +43,7 @@ async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, Str
 }
 
 /// Starts `serve` and returns its address and the lines that it logs from then on.
-async fn serve(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
+pub async fn serve(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
     let mut child = command.arg("serve").stderr(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
     let mut log = String::new();
@@ -125,6 +125,62 @@ async fn sign_prints_a_url_that_lasts() {
         out.starts_with(&format!("{manifest}?Policy=")) && out.ends_with("&Hash-Algorithm=SHA256\n"),
         "{out}"
     );
+}
+
+#[tokio::test]
+async fn sign_lasts_as_long_as_it_was_told_and_a_little() {
+    let poster = format!("{CDN}/vod/demo/{VERSION}/poster/640.jpg");
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    for (arguments, least) in [(&["--ttl", "60"][..], 60), (&["--ttl", "1"], 1), (&[], 12 * 3600)] {
+        let (code, out, err) = run(&[&["sign", &poster], arguments].concat(), |_| {}).await;
+        assert_eq!((code, &*err), (0, ""));
+        let expires = out.split("Expires=").nth(1).and_then(|rest| rest.split('&').next()).expect(&out);
+        let lasts = expires.parse::<i64>().expect("seconds") - now;
+        assert!((least..=least + 660).contains(&lasts), "{arguments:?}: {lasts}");
+    }
+}
+
+#[tokio::test]
+async fn sign_tries_a_key_that_is_not_the_configured_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("new.pem");
+    std::fs::write(&file, Key::rsa(2048).pem()).expect("a file");
+    let file = file.to_str().expect("a plain path");
+    let poster = format!("{CDN}/vod/demo/{VERSION}/poster/640.jpg");
+    let with = async |arguments: &[&str]| run(&[&["sign", &poster], arguments].concat(), |_| {}).await;
+    let (code, out, err) = with(&["--key-id", "KNEW", "--private-key-file", file]).await;
+    assert_eq!((code, &*err), (0, ""));
+    assert!(out.contains("&Key-Pair-Id=KNEW&") && out.len() > 400, "RSA's signatures are long: {out}");
+    assert_eq!(with(&["--key-id", "KNEW"]).await.0, 2);
+    assert_eq!(with(&["--private-key-file", file]).await.0, 2);
+    assert_eq!(with(&["--key-id", "K NEW", "--private-key-file", file]).await.0, 1);
+    assert_eq!(with(&["--key-id", "KNEW", "--private-key-file", "nowhere.pem"]).await.0, 1);
+}
+
+#[tokio::test]
+async fn sign_refuses_what_could_open_more_than_it_says() {
+    let root = format!("{CDN}/vod/demo/{VERSION}");
+    for (url, part) in [
+        (format!("https://other.example.com/vod/demo/{VERSION}/main.m3u8"), "not on the distribution"),
+        (format!("{CDN}.evil.example/vod/demo/{VERSION}/main.m3u8"), "not on the distribution"),
+        (CDN.to_owned(), "not on the distribution"),
+        (format!("{CDN}/vod/*"), "not plain"),
+        (format!("{root}/poster/*.jpg"), "not plain"),
+        (format!("{root}/../other/main.m3u8"), "not plain"),
+        (format!("{root}//main.m3u8"), "not plain"),
+        (format!("{root}/poster/640.jpg?a=?"), "not plain"),
+        (format!("{root}/poster/640.jpg#part"), "not plain"),
+        (format!("{root}/poster/640.jpg?Expires=1"), "a signature parameter already"),
+        (format!("{root}/main.m3u8?x=1&Key-Pair-Id=K"), "a signature parameter already"),
+    ] {
+        let (code, out, err) = run(&["sign", &url], |_| {}).await;
+        assert_eq!((code, &*out), (1, ""), "{url}");
+        assert!(err.contains(part), "{url}: {err}");
+    }
+    assert_eq!(run(&["sign"], |_| {}).await.0, 2);
+    for ttl in ["0", "-1", "1h"] {
+        assert_eq!(run(&["sign", &root, "--ttl", ttl], |_| {}).await.0, 2, "{ttl}");
+    }
 }
 
 #[tokio::test]

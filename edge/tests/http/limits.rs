@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::Edge;
+use crate::support::{Edge, KEY_PAIR};
 
 async fn connect(edge: &Edge) -> TcpStream {
     TcpStream::connect(edge.url.strip_prefix("http://").expect("a URL")).await.expect("a connection")
@@ -100,16 +100,18 @@ async fn health_tells_what_is_wrong() {
     let answer = edge.get("/healthz").await;
     assert_eq!(answer.status(), 200);
     let body: Value = answer.json().await.expect("JSON");
-    let good = serde_json::json!({"status": "ok", "checks": {"s3": "ok", "jwks": "ok", "signing_key": "ok"}});
+    let good = serde_json::json!({"status": "ok", "checks": {"s3": "ok", "jwks": "ok", "signing_key": "ok"},
+        "key_pair_ids": [KEY_PAIR]});
     assert_eq!(body, good);
 
     let edge = Edge::start().await;
-    edge.key_server.go_down(true);
+    edge.key_server.go_down();
     edge.s3.lose_bucket();
     let answer = edge.get("/healthz").await;
     assert_eq!(answer.status(), 503);
     let body: Value = answer.json().await.expect("JSON");
-    let bad = serde_json::json!({"status": "failing", "checks": {"s3": "failing", "jwks": "failing", "signing_key": "ok"}});
+    let bad = serde_json::json!({"status": "failing", "checks": {"s3": "failing", "jwks": "failing", "signing_key": "ok"},
+        "key_pair_ids": [KEY_PAIR]});
     assert_eq!(body, bad);
 }
 

@@ -3,11 +3,17 @@
 mod support;
 
 mod access;
+mod aws_signer;
+mod canary;
 mod cli;
 mod limits;
 mod manifest;
 mod pages;
 mod playback;
+mod policies;
+mod pool_keys;
 mod preview;
+mod rotation;
 mod signatures;
 mod tokens;
+mod vectors;

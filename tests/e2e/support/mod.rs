@@ -4,6 +4,7 @@ pub mod aws;
 pub mod clip;
 pub mod ffmpeg;
 pub mod hls;
+pub mod moto;
 pub mod process;
 pub mod programs;
 pub mod stack;

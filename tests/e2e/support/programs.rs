@@ -7,6 +7,11 @@ pub fn worker() -> PathBuf {
     built("flodrama-worker")
 }
 
+/// `flodrama-edge` of this build.
+pub fn edge() -> PathBuf {
+    built("flodrama-edge")
+}
+
 /// `flodrama` of this build.
 pub fn flodrama() -> PathBuf {
     built("flodrama")

@@ -59,7 +59,8 @@ pub async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<Running
         edge_settings(&stack, &config.edge.url, key_pair),
         store.clone(),
         Clock::system(),
-    )?;
+    )
+    .await?;
     let worker_clients =
         Clients { store, sqs: clients::sqs(&config).await, cloudfront: clients::cloudfront(&config).await };
     let worker = flodrama_worker::app::App::with(worker_settings(&config, data), worker_clients)?;
@@ -138,8 +139,10 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
             key_pair_id: key_pair.id,
             private_key_file: None,
             private_key: Some(key_pair.private_pem),
+            private_key_secret: None,
             hash: edge_config::Hash::default(),
         },
+        second_key: None,
         // Plain HTTP on loopback.
         cookies: edge_config::Cookies { domain: None, same_site: edge_config::SameSite::Lax, secure: false },
         playback: edge_config::Playback::default(),

@@ -13,7 +13,7 @@ mod verify;
 mod verify_tests;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -31,10 +31,11 @@ use self::verify::{Asked, Denied, verify};
 use crate::StackError;
 use crate::clock::Clock;
 use crate::identity::Credentials;
+use crate::sync;
 
 /// The distribution.
 pub(crate) struct Cdn {
-    keys: KeyGroup,
+    keys: RwLock<KeyGroup>,
     origins: Origins,
     cors: Cors,
     clock: Clock,
@@ -71,11 +72,17 @@ impl Cdn {
             clock: options.clock.clone(),
         };
         Ok(Cdn {
-            keys: KeyGroup::new(options.keys)?,
+            keys: RwLock::new(KeyGroup::new(options.keys)?),
             origins: Origins::new(bucket, edge.to_owned()),
             cors: Cors { origin: HeaderValue::try_from(edge).map_err(|_| refused())? },
             clock: options.clock,
         })
+    }
+
+    /// Puts another key group in the place of the trusted one, at once.
+    pub fn trust(&self, keys: &[CloudFrontPublicKey]) -> Result<(), StackError> {
+        *sync::write(&self.keys) = KeyGroup::new(keys)?;
+        Ok(())
     }
 
     async fn answer(&self, request: Request<Body>) -> Response {
@@ -114,7 +121,8 @@ impl Cdn {
             // Only loopback reaches the stack.
             viewer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        if let Err(denied) = verify(&self.keys, &asked, self.clock.now_s()) {
+        let verified = verify(&sync::read(&self.keys), &asked, self.clock.now_s());
+        if let Err(denied) = verified {
             return refusal(denied);
         }
         let Some(key) = published(path) else { return refusal(Denied::Forbidden) };

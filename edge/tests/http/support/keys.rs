@@ -8,8 +8,8 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
-use openssl::sign::Signer;
+use openssl::rsa::{Padding, Rsa};
+use openssl::sign::{RsaPssSaltlen, Signer};
 use serde_json::{Value, json};
 
 /// A private key.
@@ -47,6 +47,23 @@ impl Key {
         let mut signer = Signer::new(MessageDigest::sha256(), &self.0).expect("a signer");
         signer.sign_oneshot_to_vec(message).expect("a signature")
     }
+
+    /// RSA in another way than RS256: `pss` for PSS with a salt as long as the hash, else PKCS#1 v1.5.
+    pub fn sign(&self, digest: MessageDigest, pss: bool, message: &[u8]) -> Vec<u8> {
+        let mut signer = Signer::new(digest, &self.0).expect("a signer");
+        if pss {
+            signer.set_rsa_padding(Padding::PKCS1_PSS).expect("PSS");
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).expect("a salt");
+        }
+        signer.sign_oneshot_to_vec(message).expect("a signature")
+    }
+
+    /// The public half of an RSA key, as a key server shows it.
+    pub fn jwk(&self, kid: &str) -> Value {
+        let rsa = self.0.rsa().expect("RSA");
+        let number = |n: &openssl::bn::BigNumRef| URL_SAFE_NO_PAD.encode(n.to_vec());
+        json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid, "n": number(rsa.n()), "e": number(rsa.e())})
+    }
 }
 
 /// A user pool.
@@ -64,12 +81,7 @@ impl Pool {
     }
 
     pub fn jwks(&self) -> Value {
-        let rsa = POOL_KEY.0.rsa().expect("RSA");
-        let number = |n: &openssl::bn::BigNumRef| URL_SAFE_NO_PAD.encode(n.to_vec());
-        json!({"keys": [
-            {"kty": "a kind to come", "kid": "other"},
-            {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.kid, "n": number(rsa.n()), "e": number(rsa.e())},
-        ]})
+        json!({"keys": [{"kty": "a kind to come", "kid": "other"}, POOL_KEY.jwk(&self.kid)]})
     }
 
     pub fn header(&self) -> Value {

@@ -53,8 +53,10 @@ pub fn settings(key_server: &KeyServer) -> Config {
             key_pair_id: KEY_PAIR.into(),
             private_key_file: None,
             private_key: Some(CDN_KEY.pem().into()),
+            private_key_secret: None,
             hash: config::Hash::Sha256,
         },
+        second_key: None,
         cookies: config::Cookies { domain: Some("example.com".into()), ..config::Cookies::default() },
         playback: config::Playback::default(),
         entitlement: config::Entitlement {
@@ -80,7 +82,7 @@ impl Edge {
         let clock = Clock::new(move || {
             OffsetDateTime::now_utc() + time::Duration::seconds(offset.load(Ordering::Relaxed))
         });
-        let app = App::with(config, s3.store(), clock).expect("an edge");
+        let app = App::with(config, s3.store(), clock).await.expect("an edge");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
