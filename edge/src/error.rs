@@ -16,6 +16,8 @@ pub struct EdgeError {
     sentence: &'static str,
     /// The methods that the path does take, where the request used another.
     allow: Option<&'static str>,
+    /// When to try again, seconds from now.
+    retry_after_s: Option<u64>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -37,7 +39,7 @@ pub struct Problem<'a> {
 impl EdgeError {
     /// `sentence` is for the caller: plain words, nothing of ours in it.
     pub fn new(kind: ErrorKind, sentence: &'static str) -> EdgeError {
-        EdgeError { kind, sentence, allow: None, source: None }
+        EdgeError { kind, sentence, allow: None, retry_after_s: None, source: None }
     }
 
     /// A path that exists, asked with a method that it does not take.
@@ -63,6 +65,11 @@ impl EdgeError {
         self
     }
 
+    /// The error with the time after which the same request is welcome, seconds from now.
+    pub(crate) fn retry_after_s(self, seconds: u64) -> EdgeError {
+        EdgeError { retry_after_s: Some(seconds), ..self }
+    }
+
     /// The error of work that several requests waited for.
     pub(crate) fn shared(error: Arc<EdgeError>) -> EdgeError {
         EdgeError { allow: error.allow, ..EdgeError::new(error.kind, error.sentence).caused_by(error) }
@@ -76,6 +83,11 @@ impl EdgeError {
     /// The methods to name in `Allow`.
     pub(crate) fn allow(&self) -> Option<&'static str> {
         self.allow
+    }
+
+    /// What to say in `Retry-After`, seconds.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after_s
     }
 
     /// The HTTP status to answer with.

@@ -13,6 +13,7 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 pub(crate) use answer::router;
 pub(crate) use cors::Cors;
@@ -31,14 +32,17 @@ use crate::sign::{Pass, Refusal};
 async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response, EdgeError> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
+    if !route.needs_viewer() {
+        parts.limits.address(&head.headers, head.extensions.get())?;
+    }
     match route {
         Route::Playback(asset) => {
             discard(body, parts.max_body_bytes).await?;
-            let viewer = viewer(parts, &head.headers).await?;
+            let viewer = viewer(parts, &head).await?;
             playback(parts, &viewer, &asset, delivery(query)?, wants_preview(query)?).await
         }
-        Route::Assets => json(&parts.assets.list(&viewer(parts, &head.headers).await?).await?),
-        Route::Asset(asset) => json(&parts.assets.get(&viewer(parts, &head.headers).await?, &asset).await?),
+        Route::Assets => json(&parts.assets.list(&viewer(parts, &head).await?).await?),
+        Route::Asset(asset) => json(&parts.assets.get(&viewer(parts, &head).await?, &asset).await?),
         Route::Manifest(asset, version, file) => {
             manifest(parts, head.uri.path(), query, &head.headers, (asset, version, file)).await
         }
@@ -52,7 +56,10 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
             }
             Ok(response)
         }
-        Route::Metrics => Ok(respond("text/plain; version=0.0.4", PRIVATE, parts.metrics.text())),
+        Route::Live => json(&serde_json::json!({"status": "ok"})),
+        Route::Metrics => {
+            Ok(respond("text/plain; version=0.0.4", PRIVATE, parts.metrics.text(&parts.readings().await)))
+        }
         Route::OpenApi => Ok(respond(JSON, REVALIDATE, include_str!("../openapi.json"))),
     }
 }
@@ -165,8 +172,19 @@ fn page(parts: &Parts, name: &str, headers: &HeaderMap) -> Result<Response, Edge
     Ok(response)
 }
 
-/// The viewer whose token the request bears.
-async fn viewer(parts: &Parts, headers: &HeaderMap) -> Result<Viewer, EdgeError> {
+/// The viewer whose token the request bears, within what one viewer may ask for. Requests that bear none that holds
+/// count for their address.
+async fn viewer(parts: &Parts, head: &http::request::Parts) -> Result<Viewer, EdgeError> {
+    match bearer(parts, &head.headers).instrument(tracing::info_span!("auth")).await {
+        Ok(viewer) => parts.limits.viewer(&viewer.subject).map(|()| viewer),
+        Err(error) => {
+            parts.limits.address(&head.headers, head.extensions.get())?;
+            Err(error)
+        }
+    }
+}
+
+async fn bearer(parts: &Parts, headers: &HeaderMap) -> Result<Viewer, EdgeError> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
         return Err(EdgeError::new(ErrorKind::Unauthenticated, "Sign in to watch."));

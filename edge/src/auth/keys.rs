@@ -12,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::metrics::Counter;
 
 /// Cognito's documents have two keys and about 1 KB.
 const MAX_BYTES: usize = 256 * 1024;
@@ -73,6 +74,8 @@ pub(crate) struct Keys {
     http: reqwest::Client,
     clock: Clock,
     state: RwLock<State>,
+    fetched: Counter,
+    failed: Counter,
     /// Held while fetching: one fetch at a time, and those who wait for it need none of their own.
     fetching: tokio::sync::Mutex<()>,
 }
@@ -83,7 +86,9 @@ impl Keys {
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Keys { url, http, clock, state: RwLock::default(), fetching: tokio::sync::Mutex::new(()) })
+        let (fetched, failed) = Default::default();
+        let fetching = tokio::sync::Mutex::new(());
+        Ok(Keys { url, http, clock, state: RwLock::default(), fetched, failed, fetching })
     }
 
     /// The key with this id.
@@ -112,6 +117,16 @@ impl Keys {
         self.read(|state| !state.keys.is_empty())
     }
 
+    /// When the keys at hand were fetched.
+    pub(crate) fn fetched_at(&self) -> Option<OffsetDateTime> {
+        self.read(|state| state.fetched_at)
+    }
+
+    /// Fetches that brought keys, and those that did not.
+    pub(crate) fn fetches(&self) -> (u64, u64) {
+        (self.fetched.get(), self.failed.get())
+    }
+
     /// Fetches, unless somebody did a moment ago.
     async fn renew(&self) {
         let _one_at_a_time = self.fetching.lock().await;
@@ -120,11 +135,15 @@ impl Keys {
         }
         self.write(|state| state.tried_at = Some(self.clock.now()));
         match self.fetch().await {
-            Ok(keys) => self.write(|state| {
-                state.keys = keys;
-                state.fetched_at = Some(self.clock.now());
-            }),
+            Ok(keys) => {
+                self.fetched.add();
+                self.write(|state| {
+                    state.keys = keys;
+                    state.fetched_at = Some(self.clock.now());
+                });
+            }
             Err(error) => {
+                self.failed.add();
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "the pool's keys stay as they were");
             }

@@ -11,6 +11,7 @@ use super::policy::{self, Cdn};
 use super::{KeyError, SigningKey, alphabet};
 use crate::config::Hash;
 use crate::entitlement::Grant;
+use crate::metrics::Counter;
 
 /// Signatures kept: about 1 KB each.
 const KEPT: u64 = 10_000;
@@ -74,17 +75,23 @@ pub struct Signer {
     key_pair_id: String,
     key: SigningKey,
     kept: Cache<(AssetId, Version, i64), Arc<Signed>>,
+    made: Counter,
 }
 
 impl Signer {
     /// `key_pair_id` is CloudFront's id of `key`'s public half.
     pub fn new(cdn: Cdn, key_pair_id: String, key: SigningKey) -> Signer {
-        Signer { cdn, key_pair_id, key, kept: Cache::new(KEPT) }
+        Signer { cdn, key_pair_id, key, kept: Cache::new(KEPT), made: Counter::default() }
     }
 
     /// The distribution.
     pub fn cdn(&self) -> &Cdn {
         &self.cdn
+    }
+
+    /// Signatures made for viewers so far.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.get()
     }
 
     /// True where the key signs and the signature holds.
@@ -146,6 +153,7 @@ impl Signer {
     ) -> Result<Signed, KeyError> {
         let policy = policy::text(&self.cdn.version_resource(asset, version), expires_at);
         let signature = self.key.sign(policy.as_bytes())?;
+        self.made.add();
         Ok(Signed {
             policy: alphabet::encode(policy.as_bytes()),
             signature: alphabet::encode(&signature),

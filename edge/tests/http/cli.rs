@@ -13,7 +13,7 @@ use crate::support::s3::{BUCKET, KEY_ID, S3, SECRET, VERSION};
 use crate::support::{CDN, CLIENT, ISSUER, KEY_PAIR, client};
 
 /// The program with settings that fit the loopback parts, and nothing of this process's environment.
-fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
+pub fn program(s3_endpoint: &str, jwks_url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flodrama-edge"));
     command
         .env_clear()
@@ -43,7 +43,7 @@ async fn run(arguments: &[&str], change: impl FnOnce(&mut Command)) -> (i32, Str
 }
 
 /// Starts `serve` and returns its address and the lines that it logs from then on.
-async fn serve(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
+pub async fn serve(command: &mut Command) -> (Child, String, tokio::task::JoinHandle<String>) {
     let mut child = command.arg("serve").stderr(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
     let mut log = String::new();

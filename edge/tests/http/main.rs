@@ -2,11 +2,16 @@
 
 mod support;
 
+mod abuse;
 mod cli;
+mod http2;
+mod lambda;
 mod limits;
 mod manifest;
+mod observed;
 mod pages;
 mod playback;
 mod preview;
 mod signatures;
+mod smuggling;
 mod tokens;

@@ -126,6 +126,7 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
             cors_origins: vec![edge_url.to_owned()],
             ..edge_config::Server::default()
         },
+        rates: edge_config::Rates::default(),
         s3: edge_config::S3 { bucket: BUCKET.to_owned(), endpoint_url: Some(stack.s3_endpoint().to_owned()) },
         cognito: edge_config::Cognito {
             issuer: stack.issuer().to_owned(),
@@ -145,6 +146,7 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
         playback: edge_config::Playback::default(),
         entitlement: edge_config::Entitlement { preview_groups: vec![EDITORS.to_owned()] },
         log: edge_config::Log::default(),
+        traces: edge_config::Traces::default(),
     }
 }
 
