@@ -91,10 +91,10 @@ impl Event {
         if let Some(Ok(host)) = self.request_context.domain_name.map(HeaderValue::try_from) {
             headers.entry(header::HOST).or_insert(host);
         }
-        if let Ok(cookies) = HeaderValue::try_from(self.cookies.join("; ")) {
-            if !cookies.is_empty() {
-                headers.insert(header::COOKIE, cookies);
-            }
+        if let (false, Ok(cookies)) =
+            (self.cookies.is_empty(), HeaderValue::try_from(self.cookies.join("; ")))
+        {
+            headers.insert(header::COOKIE, cookies);
         }
         // The function's own segment is nearer than what the viewer or the gateway said.
         if let Some(Ok(trace)) = invocation.trace.as_deref().map(HeaderValue::try_from) {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
 use crate::cli::{program, serve};
 use crate::support::Edge;
@@ -41,8 +42,12 @@ async fn five_hundred_half_open_connections_leave_the_others_their_answers() {
     let (s3, pool) = (S3::start().await, Pool::new());
     let keys = KeyServer::start(pool.jwks()).await;
     let mut command = program(&s3.endpoint, &keys.url);
-    command.env("FLODRAMA_LOG__FORMAT", "json").env("FLODRAMA_SERVER__HEADER_TIMEOUT_S", "12");
-    let (child, url, _log) = serve(&mut command).await;
+    // Longer than this takes on a slow machine; that the time limits hold, other tests say.
+    for limit in ["FLODRAMA_SERVER__HEADER_TIMEOUT_S", "FLODRAMA_SERVER__REQUEST_TIMEOUT_S"] {
+        command.env(limit, "120");
+    }
+    command.env("FLODRAMA_LOG__FORMAT", "json");
+    let (mut child, url, _log) = serve(&mut command).await;
     let pid = child.id().expect("it runs");
     let descriptors = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("proc").count();
     let before = descriptors();
@@ -64,12 +69,11 @@ async fn five_hundred_half_open_connections_leave_the_others_their_answers() {
     println!("with 500 held: p50 {:?}, p99 {:?}; descriptors {before}, then {most}", took[100], took[197]);
     assert!(took[197] < Duration::from_secs(2), "{took:?}");
     assert!((before + 450..=before + 520).contains(&most), "{most} descriptors");
-    // All are given up, though each has its client still there.
+    // Nor do they keep it from ending.
     let begun = Instant::now();
-    while descriptors() > before + 20 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} descriptors", descriptors());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    assert!(Command::new("kill").args(["-TERM", &pid.to_string()]).status().await.expect("kill").success());
+    assert!(child.wait().await.expect("it ends").success());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     drop(held);
 }
 
