@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flodrama_asset::ErrorKind;
-use flodrama_store::Store;
+use flodrama_store::{Observe, Store};
 use secrecy::ExposeSecret;
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -19,14 +20,18 @@ use crate::config::{self, Config};
 use crate::document::Documents;
 use crate::health::Checkup;
 use crate::http::{Cors, router};
+use crate::lambda::{self, Runtime, RuntimeError};
+use crate::limits::Limits;
 use crate::listen::listen;
 use crate::manifest::Manifests;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Readings};
 use crate::pages::content_security_policy;
 use crate::playback::Links;
 use crate::rules::Rules;
 use crate::secret::private_key;
 use crate::sign::{Cdn, Gate, Signer, SigningKey, TrustedKey, VerifyingKey};
+use crate::telemetry::Telemetry;
+use crate::vitals::{self, Vitals};
 
 /// A setting that cannot be used. Names the setting, never its value.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +73,11 @@ pub(crate) struct Parts {
     pub(crate) assets: Assets,
     pub(crate) manifests: Manifests,
     pub(crate) checkup: Checkup,
+    pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) vitals: Vitals,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) signer: Arc<Signer>,
     pub(crate) clock: Clock,
     pub(crate) cookies: config::Cookies,
     pub(crate) trust_cloudfront_country: bool,
@@ -109,6 +118,8 @@ impl App {
         let keys = Arc::new(
             Keys::new(jwks_url, clock.clone()).map_err(|e| StartError::caused("cognito.jwks_url", e))?,
         );
+        let metrics = Arc::new(Metrics::default());
+        let store = store.observed(Arc::clone(&metrics) as Arc<dyn Observe>);
         let links = Links {
             store: store.clone(),
             documents: Documents::new(store.clone()),
@@ -125,8 +136,12 @@ impl App {
             links,
             manifests: Manifests::new(store.clone(), Arc::clone(&signer), config.server.cache_bytes),
             content_security_policy: content_security_policy(signer.cdn()),
-            checkup: Checkup::new(store, keys, signer, key_ids),
-            metrics: Arc::default(),
+            checkup: Checkup::new(store, Arc::clone(&keys), Arc::clone(&signer), key_ids, clock.clone()),
+            limits: Limits::new(&config.rates),
+            metrics,
+            vitals: Vitals::new(),
+            keys,
+            signer,
             clock,
             cookies: config.cookies,
             trust_cloudfront_country: config.entitlement.trust_cloudfront_country,
@@ -140,7 +155,54 @@ impl App {
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let App { settings, parts, cors } = self;
         let metrics = Arc::clone(&parts.metrics);
-        listen(listener, router(parts, cors), &settings, metrics, shutdown).await;
+        let minutes = tokio::spawn(every_minute(Arc::clone(&parts)));
+        listen(listener, router(Arc::clone(&parts), cors), &settings, metrics, shutdown).await;
+        minutes.abort();
+        parts.write_vitals().await;
+    }
+
+    /// Serves the events of Lambda's runtime API at `runtime` (host and port) until `shutdown`.
+    pub(crate) async fn run_in_lambda(
+        self,
+        runtime: &Runtime,
+        telemetry: &Telemetry,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), RuntimeError> {
+        let App { parts, cors, .. } = self;
+        let router = router(Arc::clone(&parts), cors);
+        let served = lambda::serve(runtime, router, &parts, telemetry, shutdown).await;
+        parts.write_vitals().await;
+        served
+    }
+}
+
+impl Parts {
+    /// What the parts say of themselves.
+    pub(crate) async fn readings(&self) -> Readings {
+        let (jwks_fetched, jwks_failed) = self.keys.fetches();
+        let (cache_hits, cache_misses) = self.manifests.lookups();
+        let age = |at: OffsetDateTime| (self.clock.now() - at).whole_seconds().max(0);
+        Readings {
+            jwks_age_s: self.keys.fetched_at().map(age),
+            jwks_fetched,
+            jwks_failed,
+            signatures: self.signer.made(),
+            cache_hits,
+            cache_misses,
+            cache_bytes: self.manifests.bytes().await,
+        }
+    }
+
+    /// One line on how the process is.
+    pub(crate) async fn write_vitals(&self) {
+        self.vitals.write(self.metrics.sums(), self.readings().await);
+    }
+}
+
+async fn every_minute(parts: Arc<Parts>) {
+    loop {
+        tokio::time::sleep(vitals::EVERY).await;
+        parts.write_vitals().await;
     }
 }
 

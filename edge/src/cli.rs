@@ -9,10 +9,12 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{App, signer};
-use crate::config::{self, Config};
+use crate::app::{App, StartError, signer};
+use crate::config::{self, Config, ConfigError};
+use crate::lambda::Runtime;
 use crate::log;
 use crate::sign::expires_at;
+use crate::telemetry::Telemetry;
 
 /// From viewer request to signed manifest.
 #[derive(Parser)]
@@ -30,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve viewers until told to stop.
+    /// Serve viewers until told to stop: on a socket, or as Lambda where AWS_LAMBDA_RUNTIME_API is set.
     Serve,
     /// Print a URL signed with the configured key: all of the version where it is a playlist of one, else the one file.
     Sign {
@@ -67,12 +69,12 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
-    let settings = config::load(arguments.config.as_deref(), config::variables())?;
+    let settings = config::load(arguments.config.as_deref(), config::variables());
     match arguments.command {
-        _ if arguments.print_config => show(&settings),
+        _ if arguments.print_config => show(&settings?),
         Some(Command::Serve) => serve(settings),
         Some(Command::Sign { url, ttl, key_id, private_key_file }) => {
-            sign(settings, &url, ttl, key_id.zip(private_key_file))
+            sign(settings?, &url, ttl, key_id.zip(private_key_file))
         }
         None => {
             Arguments::command().error(ErrorKind::MissingSubcommand, "give a command: serve or sign").exit()
@@ -102,19 +104,56 @@ async fn sign(
 }
 
 #[tokio::main]
-async fn serve(settings: Config) -> Result<(), Failure> {
-    log::start(&settings.log);
-    let listener = TcpListener::bind(settings.server.listen).await?;
-    let app = App::load(settings).await?;
+async fn serve(settings: Result<Config, ConfigError>) -> Result<(), Failure> {
+    match config::lambda_runtime(config::variables()) {
+        Some(address) => serve_events(settings, &Runtime::at(&address)?).await,
+        None => serve_sockets(settings?).await,
+    }
+}
+
+async fn serve_sockets(settings: Config) -> Result<(), Failure> {
+    let (address, (app, telemetry)) = (settings.server.listen, start(settings).await?);
+    let listener = TcpListener::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
+    app.run(listener, told_to_stop()?).await;
+    telemetry.end().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve_events(settings: Result<Config, ConfigError>, runtime: &Runtime) -> Result<(), Failure> {
+    let started = match settings {
+        Ok(settings) => start(settings).await.map_err(Failure::from),
+        Err(error) => Err(error.into()),
+    };
+    let (app, telemetry) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            // Lambda shows this to whoever deployed it. It names a setting, never its value.
+            runtime.cannot_start(&error.to_string()).await?;
+            return Err(error);
+        }
+    };
+    tracing::info!("serving Lambda");
+    let served = app.run_in_lambda(runtime, &telemetry, told_to_stop()?).await;
+    telemetry.end().await;
+    tracing::info!("stopped");
+    Ok(served?)
+}
+
+async fn start(settings: Config) -> Result<(App, Telemetry), StartError> {
+    let telemetry = Telemetry::start(&settings.traces)?;
+    log::start(&settings.log, &telemetry);
+    Ok((App::load(settings).await?, telemetry))
+}
+
+/// Ends when the process is told to.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let told_to_stop = async {
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    };
-    app.run(listener, told_to_stop).await;
-    tracing::info!("stopped");
-    Ok(())
+    })
 }

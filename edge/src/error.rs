@@ -21,6 +21,8 @@ pub struct EdgeError {
     allow: Option<&'static str>,
     /// From when the answer will be another one.
     opens_at: Option<OffsetDateTime>,
+    /// When to try again, seconds from now.
+    retry_after_s: Option<u64>,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -45,7 +47,7 @@ pub struct Problem<'a> {
 impl EdgeError {
     /// `sentence` is for the caller: plain words, nothing of ours in it.
     pub fn new(kind: ErrorKind, sentence: &'static str) -> EdgeError {
-        EdgeError { kind, sentence, allow: None, opens_at: None, source: None }
+        EdgeError { kind, sentence, allow: None, opens_at: None, retry_after_s: None, source: None }
     }
 
     /// A path that exists, asked with a method that it does not take.
@@ -71,6 +73,11 @@ impl EdgeError {
         self
     }
 
+    /// The error with the time after which the same request is welcome, seconds from now.
+    pub(crate) fn retry_after_s(self, seconds: u64) -> EdgeError {
+        EdgeError { retry_after_s: Some(seconds), ..self }
+    }
+
     /// The error of work that several requests waited for.
     pub(crate) fn shared(error: Arc<EdgeError>) -> EdgeError {
         let (allow, opens_at) = (error.allow, error.opens_at);
@@ -85,6 +92,11 @@ impl EdgeError {
     /// The methods to name in `Allow`.
     pub(crate) fn allow(&self) -> Option<&'static str> {
         self.allow
+    }
+
+    /// What to say in `Retry-After`, seconds.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after_s
     }
 
     /// The HTTP status to answer with.

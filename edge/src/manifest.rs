@@ -17,6 +17,7 @@ use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::error::EdgeError;
+use crate::metrics::Counter;
 use crate::platform::Platform;
 use crate::sign::{Folder, Pass, Signer};
 
@@ -57,6 +58,8 @@ pub(crate) struct Manifests {
     lasting: Shelf,
     /// Of previews.
     growing: Shelf,
+    hits: Arc<Counter>,
+    misses: Arc<Counter>,
 }
 
 #[derive(Clone)]
@@ -91,6 +94,8 @@ impl Manifests {
             signer,
             lasting: Shelf::new(cache_bytes - growing, None),
             growing: Shelf::new(growing, Some(GROWING_FRESH)),
+            hits: Arc::default(),
+            misses: Arc::default(),
         }
     }
 
@@ -100,14 +105,39 @@ impl Manifests {
         let key = ObjectKey::Published(asset.clone(), version.clone(), file.clone());
         let id = format!("{key}?{}", wanted.difference());
         let shelf = if file.grows() { &self.growing } else { &self.lasting };
+        let mut made_here = false;
         let make = async {
+            made_here = true;
             let stored = self.stored(shelf, &key).await?;
             let signer = Arc::clone(&self.signer);
             // A long playlist takes milliseconds to compress: not on a thread that serves others.
             let made = tokio::task::spawn_blocking(move || wanted.make(&stored, &signer)).await;
             made.map_err(EdgeError::internal)?.map(Arc::new)
         };
-        shelf.signed.try_get_with(id, make).await.map_err(EdgeError::shared)
+        let found = shelf.signed.try_get_with(id, make).await.map_err(EdgeError::shared);
+        if made_here {
+            self.misses.add()
+        } else {
+            self.hits.add()
+        }
+        found
+    }
+
+    /// Lookups of signed manifests that found one, or somebody who was making it, and those that made it.
+    pub(crate) fn lookups(&self) -> (u64, u64) {
+        (self.hits.get(), self.misses.get())
+    }
+
+    /// Memory that stored and signed manifests take, bytes.
+    pub(crate) async fn bytes(&self) -> u64 {
+        let mut bytes = 0;
+        for shelf in [&self.lasting, &self.growing] {
+            // The caches add up what came in when they are at leisure.
+            shelf.stored.run_pending_tasks().await;
+            shelf.signed.run_pending_tasks().await;
+            bytes += shelf.stored.weighted_size() + shelf.signed.weighted_size();
+        }
+        bytes
     }
 
     async fn stored(&self, shelf: &Shelf, key: &ObjectKey) -> Result<Bytes, EdgeError> {

@@ -3,6 +3,7 @@
 
 use flodrama_asset::{AssetId, ErrorKind, PublishedFile, Version};
 use http::Method;
+use http::uri::Authority;
 
 use crate::error::EdgeError;
 
@@ -21,6 +22,8 @@ pub enum Route {
     Watch(AssetId),
     /// `GET /static/{file}`: a file of the player page.
     Static(String),
+    /// `GET /livez`.
+    Live,
     /// `GET /healthz`.
     Health,
     /// `GET /metrics`.
@@ -49,10 +52,16 @@ impl Route {
             Route::Manifest(..) => "manifest",
             Route::Watch(_) => "watch",
             Route::Static(_) => "static",
+            Route::Live => "livez",
             Route::Health => "healthz",
             Route::Metrics => "metrics",
             Route::OpenApi => "openapi",
         }
+    }
+
+    /// True where a viewer's token decides.
+    pub(crate) fn needs_viewer(&self) -> bool {
+        matches!(self, Route::Playback(_) | Route::Assets | Route::Asset(_))
     }
 
     fn at(path: &str) -> Result<Route, EdgeError> {
@@ -61,6 +70,7 @@ impl Route {
         }
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match parts[..] {
+            ["livez"] => Some(Route::Live),
             ["healthz"] => Some(Route::Health),
             ["metrics"] => Some(Route::Metrics),
             ["v1", "openapi.json"] => Some(Route::OpenApi),
@@ -92,6 +102,53 @@ pub(crate) fn is_plain(path: &str) -> bool {
     path.starts_with('/') && in_alphabet && !path.contains("//") && !parts.any(dots)
 }
 
+/// A query is letters, digits and marks, with escapes of readable UTF-8: whoever reads it before us reads the same.
+pub(crate) fn query_is_plain(query: &str) -> Result<(), EdgeError> {
+    decoded(query).map(drop).ok_or_else(malformed_query)
+}
+
+/// Each name once: of two, another reader could take the other.
+pub(crate) fn names_are_single(query: &str) -> Result<(), EdgeError> {
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    let mut names: Vec<_> = parts.filter_map(|part| decoded(part.split('=').next()?)).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    if names.len() == count { Ok(()) } else { Err(malformed_query()) }
+}
+
+fn malformed_query() -> EdgeError {
+    EdgeError::new(ErrorKind::BadRequest, "The address's query is malformed.")
+}
+
+/// `None` where an escape is none, or where what it means is no UTF-8 (overlong forms are not) or a control character.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?];
+                let digits = std::str::from_utf8(&digits).ok().filter(|d| !d.starts_with('+'))?;
+                u8::from_str_radix(digits, 16).ok()?
+            }
+            b'!'..=b'~' => byte,
+            _ => return None,
+        });
+    }
+    String::from_utf8(out).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+/// One `Host`, and that a name or an address with at most a port.
+pub(crate) fn host_is_plain(host: Option<&[u8]>, has_second: bool) -> Result<(), EdgeError> {
+    let in_alphabet = |b: &u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(b);
+    let is_plain = host.is_some_and(|host| host.iter().all(in_alphabet) && Authority::try_from(host).is_ok());
+    if is_plain && !has_second {
+        return Ok(());
+    }
+    Err(EdgeError::new(ErrorKind::BadRequest, "The request must name one host."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +165,7 @@ mod tests {
         let version: Version = VERSION.parse().expect("version");
         let manifest = |file| Route::Manifest(asset.clone(), version.clone(), file);
         let table = [
+            ("/livez", Route::Live),
             ("/healthz", Route::Health),
             ("/metrics", Route::Metrics),
             ("/v1/openapi.json", Route::OpenApi),
@@ -145,15 +203,77 @@ mod tests {
 
     #[test]
     fn paths_that_could_mean_two_things_are_refused() {
-        for trick in
-            ["..", "%2e%2e", ".", "%2E", "a%2fb", "a\\b", "a%5cb", "a\0b", "a%00b", "%252e%252e", "é", "a;b"]
-        {
+        for trick in [
+            "..",
+            "%2e%2e",
+            ".",
+            "%2E",
+            "a%2fb",
+            "a\\b",
+            "a%5cb",
+            "a\0b",
+            "a%00b",
+            "%252e%252e",
+            "é",
+            "a;b",
+            "..;",
+            "%c0%ae%c0%ae",
+            "%ef%bc%8e",
+            "a b",
+            "a+b",
+            "a*b",
+            "a?b",
+            "a#b",
+        ] {
             let path = format!("/vod/demo/{VERSION}/{trick}/main.m3u8");
             assert_eq!(status(&Method::GET, &path), 400, "{trick:?}");
         }
         for path in ["//v1/assets", "/v1//assets", "v1/assets", "", "*", "/v1/assets/%64emo"] {
             assert_eq!(status(&Method::GET, path), 400, "{path}");
         }
+    }
+
+    #[test]
+    fn queries_are_read_one_way_alone() {
+        for good in
+            ["", "delivery=cookies", "a=1&b=2", "a=%7E&b=~", "a=%C3%A9", "&&a=1", "Policy=x_-~&Signature=y"]
+        {
+            query_is_plain(good).and_then(|()| names_are_single(good)).expect(good);
+        }
+        for bad in [
+            "a=%00",
+            "a=%0d%0a",
+            "a=%7f",
+            "a=%",
+            "a=%4",
+            "a=%zz",
+            "a=%+1",
+            "a=%c0%af",
+            "a=%e0%80%af",
+            "a=%ff",
+            "a=%ed%a0%80",
+            "a=\u{e9}",
+            "a=b c",
+            "a=\t",
+        ] {
+            assert_eq!(query_is_plain(bad).expect_err(bad).status().as_u16(), 400, "{bad:?}");
+        }
+        for twice in ["a=1&a=2", "a&a", "a&b&a=", "%61=1&a=2"] {
+            assert_eq!(names_are_single(twice).expect_err(twice).status().as_u16(), 400, "{twice:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        let plain = |host: Option<&str>, second| host_is_plain(host.map(str::as_bytes), second).is_ok();
+        for good in ["example.com", "example.com:8080", "127.0.0.1:1", "[::1]:8080"] {
+            assert!(plain(Some(good), false), "{good}");
+            assert!(!plain(Some(good), true), "{good}, twice");
+        }
+        for bad in ["", "a b", "user@example.com", "example.com/path", "a,b", "http://example.com", "a\0b"] {
+            assert!(!plain(Some(bad), false), "{bad:?}");
+        }
+        assert!(!plain(None, false));
     }
 
     #[test]

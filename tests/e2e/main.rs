@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod api;
 mod browser;
 mod check;
 mod device;

@@ -3,6 +3,7 @@
 //! * `read`: head, get, get as JSON, get only if changed.
 //! * `write`: conditional puts, files, editors' uploads.
 //! * `download`: an upload, pinned to the content that an event named, resumed where a body breaks.
+//! * `observe`: what others learn of each request.
 //! * `list`: keys and folders below a prefix.
 //! * [`catalogue`](mod@catalogue): where each asset stands, from the documents in the bucket.
 //!
@@ -13,6 +14,7 @@ mod download;
 mod error;
 mod list;
 mod multipart;
+mod observe;
 mod read;
 mod write;
 
@@ -26,6 +28,7 @@ use flodrama_asset::ObjectKey;
 pub use catalogue::{AssetStatus, asset_status, catalogue};
 pub use error::StoreError;
 pub use list::Summary;
+pub use observe::Observe;
 pub use read::{Change, Head, Object};
 pub use write::{Condition, Put};
 

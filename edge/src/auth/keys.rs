@@ -12,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::metrics::Counter;
 
 /// Cognito's documents have two keys and about 1 KB.
 const MAX_BYTES: usize = 256 * 1024;
@@ -82,6 +83,8 @@ pub(crate) struct Keys {
     http: reqwest::Client,
     clock: Clock,
     state: RwLock<State>,
+    fetched: Counter,
+    failed: Counter,
     /// Held while fetching: one fetch at a time, and those who wait for it need none of their own.
     fetching: tokio::sync::Mutex<()>,
 }
@@ -92,7 +95,9 @@ impl Keys {
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Keys { url, http, clock, state: RwLock::default(), fetching: tokio::sync::Mutex::new(()) })
+        let (fetched, failed) = Default::default();
+        let fetching = tokio::sync::Mutex::new(());
+        Ok(Keys { url, http, clock, state: RwLock::default(), fetched, failed, fetching })
     }
 
     /// The key with this id.
@@ -118,6 +123,16 @@ impl Keys {
         self.known(|_| ()).is_some()
     }
 
+    /// When the keys at hand were fetched.
+    pub(crate) fn fetched_at(&self) -> Option<OffsetDateTime> {
+        self.read(|state| state.fetched_at)
+    }
+
+    /// Fetches that brought keys, and those that did not.
+    pub(crate) fn fetches(&self) -> (u64, u64) {
+        (self.fetched.get(), self.failed.get())
+    }
+
     /// Fetches, unless somebody did a moment ago or while we waited: then what they found is the answer to all who wait,
     /// or each would wait for a fetch of their own where the server hangs.
     async fn renew(&self) {
@@ -130,11 +145,15 @@ impl Keys {
         let fetched = self.fetch().await;
         self.write(|state| state.ended += 1);
         match fetched {
-            Ok(keys) => self.write(|state| {
-                state.keys = keys;
-                state.fetched_at = Some(self.clock.now());
-            }),
+            Ok(keys) => {
+                self.fetched.add();
+                self.write(|state| {
+                    state.keys = keys;
+                    state.fetched_at = Some(self.clock.now());
+                });
+            }
             Err(error) => {
+                self.failed.add();
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "the pool's keys stay as they were");
             }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use read::{ConfigError, load, variables};
+pub use read::{ConfigError, lambda_runtime, load, variables};
 
 /// Every setting of the edge. Field by field in `docs/CONFIG.md`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -20,6 +20,9 @@ pub struct Config {
     /// The listener and its limits.
     #[serde(default)]
     pub server: Server,
+    /// How much one client may ask for.
+    #[serde(default)]
+    pub rates: Rates,
     /// The bucket.
     pub s3: S3,
     /// Whose tokens are good.
@@ -41,6 +44,9 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: Log,
+    /// Where traces go.
+    #[serde(default)]
+    pub traces: Traces,
 }
 
 /// `[server]`.
@@ -53,14 +59,34 @@ pub struct Server {
     pub cors_origins: Vec<String>,
     /// Connections at a time; more wait to be accepted.
     pub max_connections: usize,
+    /// Connections at a time of one address; more are closed at once. 0 sets no limit.
+    pub max_connections_per_address: usize,
+    /// Seconds after which a connection ends with the request that it is at.
+    pub max_connection_s: u64,
     /// Seconds that a client may take to send a request's head, and that an idle connection is kept.
     pub header_timeout_s: u64,
     /// Seconds that a request may take, from its head to its answer.
     pub request_timeout_s: u64,
+    /// Seconds that a client may take over what it is sent without taking any of it.
+    pub write_timeout_s: u64,
+    /// HTTP/2 without TLS ("prior knowledge") beside HTTP/1.1: for load balancers that speak it.
+    pub http2: bool,
     /// Largest request body, bytes.
     pub max_body_bytes: usize,
     /// Memory for playlists, bytes: half for stored ones, half for signed ones.
     pub cache_bytes: u64,
+}
+
+/// `[rates]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Requests a minute of one viewer whose token holds, and as many at once. 0 sets no limit.
+    pub viewer_per_minute: u32,
+    /// Requests a minute of one address without such a token, and as many at once. 0 sets no limit.
+    pub address_per_minute: u32,
+    /// The address is what `CloudFront-Viewer-Address` says. Only where nobody reaches the edge but by CloudFront.
+    pub trust_viewer_address: bool,
 }
 
 /// `[s3]`.
@@ -202,6 +228,18 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+    /// The same, with CloudWatch's embedded metrics in it.
+    Emf,
+}
+
+/// `[traces]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Traces {
+    /// Base URL of an OTLP collector, such as `http://127.0.0.1:4318`; none are made without.
+    pub endpoint: Option<String>,
+    /// Traces of a hundred that are sent.
+    pub sample_percent: u8,
 }
 
 /// Least level that is logged.
@@ -222,11 +260,27 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             cors_origins: Vec::new(),
             max_connections: 4096,
+            max_connections_per_address: 0,
+            max_connection_s: 300,
             header_timeout_s: 10,
             request_timeout_s: 15,
+            write_timeout_s: 20,
+            http2: false,
             max_body_bytes: 16 * 1024,
             cache_bytes: 128 * 1024 * 1024,
         }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Rates {
+        Rates { viewer_per_minute: 1200, address_per_minute: 0, trust_viewer_address: false }
+    }
+}
+
+impl Default for Traces {
+    fn default() -> Traces {
+        Traces { endpoint: None, sample_percent: 100 }
     }
 }
 

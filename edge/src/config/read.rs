@@ -8,6 +8,8 @@ use toml::{Table, Value};
 use super::Config;
 
 const PREFIX: &str = "FLODRAMA_";
+/// OpenTelemetry's own name for `traces.endpoint`; ours wins over it.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// How a field's text in the environment is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +22,21 @@ enum Kind {
 }
 
 /// Every section and field. A test holds it against [`Config`] and against the documentation.
-const FIELDS: [(&str, &str, Kind); 32] = [
+const FIELDS: [(&str, &str, Kind); 41] = [
     ("server", "listen", Kind::Text),
     ("server", "cors_origins", Kind::List),
     ("server", "max_connections", Kind::Number),
+    ("server", "max_connections_per_address", Kind::Number),
+    ("server", "max_connection_s", Kind::Number),
     ("server", "header_timeout_s", Kind::Number),
     ("server", "request_timeout_s", Kind::Number),
+    ("server", "write_timeout_s", Kind::Number),
+    ("server", "http2", Kind::Switch),
     ("server", "max_body_bytes", Kind::Number),
     ("server", "cache_bytes", Kind::Number),
+    ("rates", "viewer_per_minute", Kind::Number),
+    ("rates", "address_per_minute", Kind::Number),
+    ("rates", "trust_viewer_address", Kind::Switch),
     ("s3", "bucket", Kind::Text),
     ("s3", "endpoint_url", Kind::Text),
     ("cognito", "issuer", Kind::Text),
@@ -53,6 +62,8 @@ const FIELDS: [(&str, &str, Kind); 32] = [
     ("entitlement", "trust_cloudfront_country", Kind::Switch),
     ("log", "format", Kind::Text),
     ("log", "level", Kind::Text),
+    ("traces", "endpoint", Kind::Text),
+    ("traces", "sample_percent", Kind::Number),
 ];
 
 /// Settings that cannot be used. Names the file, the field or the variable; never a value, which may be secret.
@@ -114,6 +125,10 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
     let mut table = file.map(read_file).transpose()?.unwrap_or_default();
+    let mut variables: Vec<(String, String)> = variables.into_iter().collect();
+    if let Some((_, url)) = variables.iter().find(|(name, url)| name == OTLP_ENDPOINT && !url.is_empty()) {
+        variables.insert(0, (format!("{PREFIX}TRACES__ENDPOINT"), url.clone()));
+    }
     for (name, text) in variables {
         let Some((section, field)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once("__")) else {
             continue;
@@ -145,6 +160,11 @@ fn without_value(error: &toml::de::Error) -> String {
         }
         None => message.to_owned(),
     }
+}
+
+/// Where Lambda's runtime API listens (host and port), in an execution environment of Lambda's.
+pub fn lambda_runtime(variables: impl IntoIterator<Item = (String, String)>) -> Option<String> {
+    variables.into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API").map(|(_, address)| address)
 }
 
 /// The variables of this process that are readable text.
@@ -205,6 +225,8 @@ public_key_file = "key.pem"
 public_key = "PEM"
 [cookies]
 domain = "example.com"
+[traces]
+endpoint = "http://127.0.0.1:4318"
 "#;
 
     fn from(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -263,6 +285,16 @@ domain = "example.com"
         assert!(!config.cookies.secure);
         assert_eq!(config.cognito.client_ids, ["a", "b"]);
         assert_eq!(config.cdn.private_key.expect("a key").expose_secret(), "canary");
+    }
+
+    #[test]
+    fn the_collector_is_also_named_by_opentelemetrys_own_variable() {
+        let standard = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://standard");
+        let ours = ("FLODRAMA_TRACES__ENDPOINT", "http://ours");
+        let endpoint = |variables: &[(&str, &str)]| from(FULL, variables).expect("settings").traces.endpoint;
+        assert_eq!(endpoint(&[standard]).as_deref(), Some("http://standard"));
+        assert_eq!(endpoint(&[ours, standard]).as_deref(), Some("http://ours"));
+        assert_eq!(endpoint(&[]).as_deref(), Some("http://127.0.0.1:4318"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use flodrama_asset::{AssetId, PublishedFile, Version};
 use moka::sync::Cache;
@@ -12,6 +11,7 @@ use super::policy::{self, Cdn};
 use super::{Folder, KeyError, Narrow, Scope, SigningKey, TrustedKey, alphabet};
 use crate::config::Hash;
 use crate::entitlement::{Grant, Known};
+use crate::metrics::Counter;
 use crate::route::is_plain;
 
 /// Signatures kept: about 1 KB each.
@@ -97,13 +97,13 @@ pub struct Signer {
     key: SigningKey,
     kept: Cache<(AssetId, Version, Scope, i64), Arc<Signed>>,
     /// Signatures made for viewers.
-    made: AtomicU64,
+    made: Counter,
 }
 
 impl Signer {
     /// `key_pair_id` is CloudFront's id of `key`'s public half.
     pub fn new(cdn: Cdn, key_pair_id: String, key: SigningKey) -> Signer {
-        Signer { cdn, key_pair_id, key, kept: Cache::new(KEPT), made: AtomicU64::new(0) }
+        Signer { cdn, key_pair_id, key, kept: Cache::new(KEPT), made: Counter::default() }
     }
 
     /// The distribution.
@@ -111,15 +111,15 @@ impl Signer {
         &self.cdn
     }
 
+    /// Signatures made for viewers so far.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.get()
+    }
+
     /// True where the key signs and the signature holds.
     pub(crate) fn works(&self) -> bool {
         let probe = b"probe";
         self.key.sign(probe).is_ok_and(|signature| self.key.public().verify(probe, &signature))
-    }
-
-    /// Signatures made for viewers since the start: one for a version and an end, however many asked.
-    pub(crate) fn made(&self) -> u64 {
-        self.made.load(Ordering::Relaxed)
     }
 
     /// What verifies its signatures.
@@ -185,7 +185,7 @@ impl Signer {
         let resource = scope.resource(&self.cdn, asset, version);
         let id = (asset.clone(), version.clone(), scope, expires_at.unix_timestamp());
         self.kept.try_get_with(id, || {
-            self.made.fetch_add(1, Ordering::Relaxed);
+            self.made.add();
             self.signed(&resource, expires_at).map(Arc::new)
         })
     }

@@ -2,12 +2,16 @@
 
 mod support;
 
+mod abuse;
 mod access;
 mod aws_signer;
 mod canary;
 mod cli;
+mod http2;
+mod lambda;
 mod limits;
 mod manifest;
+mod observed;
 mod pages;
 mod playback;
 mod policies;
@@ -15,5 +19,6 @@ mod pool_keys;
 mod preview;
 mod rotation;
 mod signatures;
+mod smuggling;
 mod tokens;
 mod vectors;

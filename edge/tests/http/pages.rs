@@ -66,7 +66,10 @@ async fn the_description_names_every_route_and_no_other() {
             described.insert(route.name());
         }
     }
-    let all = ["asset", "assets", "healthz", "manifest", "metrics", "openapi", "playback", "static", "watch"];
+    let all = [
+        "asset", "assets", "healthz", "livez", "manifest", "metrics", "openapi", "playback", "static",
+        "watch",
+    ];
     assert_eq!(described.into_iter().collect::<Vec<_>>(), all);
 }
 

@@ -27,6 +27,13 @@ pub fn moto_server() -> PathBuf {
     program
 }
 
+/// A program of the virtual environment that judges the edge's API.
+pub fn api_peer(name: &str) -> PathBuf {
+    let program = target().join("peers/api/bin").join(name);
+    assert!(program.is_file(), "{name} is not installed: run scripts/setup --tests");
+    program
+}
+
 /// The script that plays folders from start to end in headless Chromium.
 pub fn players_script() -> PathBuf {
     browser_script().with_file_name("players.mjs")

@@ -127,6 +127,7 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
             cors_origins: vec![edge_url.to_owned()],
             ..edge_config::Server::default()
         },
+        rates: edge_config::Rates::default(),
         s3: edge_config::S3 { bucket: BUCKET.to_owned(), endpoint_url: Some(stack.s3_endpoint().to_owned()) },
         cognito: edge_config::Cognito {
             issuer: stack.issuer().to_owned(),
@@ -152,6 +153,7 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
             trust_cloudfront_country: false,
         },
         log: edge_config::Log::default(),
+        traces: edge_config::Traces::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod jwks;
 pub mod keys;
+pub mod lambda;
+pub mod raw;
 pub mod s3;
 
 use std::sync::Arc;
@@ -41,6 +43,7 @@ pub struct Edge {
 pub fn settings(key_server: &KeyServer) -> Config {
     Config {
         server: config::Server { cors_origins: vec![PAGE_ORIGIN.into()], ..config::Server::default() },
+        rates: config::Rates::default(),
         s3: config::S3 { bucket: s3::BUCKET.into(), endpoint_url: None },
         cognito: config::Cognito {
             issuer: ISSUER.into(),
@@ -64,6 +67,7 @@ pub fn settings(key_server: &KeyServer) -> Config {
             ..config::Entitlement::default()
         },
         log: config::Log { format: config::LogFormat::Human, level: config::LogLevel::Info },
+        traces: config::Traces::default(),
     }
 }
 

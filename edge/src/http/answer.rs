@@ -1,0 +1,147 @@
+//! What every request goes through, whatever it asks for: a route, a time limit, a count, a log line, a span.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use flodrama_asset::ErrorKind;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Version};
+use tracing::Instrument;
+
+use super::cors::Cors;
+use super::respond::problem;
+use super::serve;
+use crate::app::Parts;
+use crate::error::EdgeError;
+use crate::metrics::reason;
+use crate::peer::{Deadline, RequestId};
+use crate::route::{self, Route};
+use crate::trace::{self, Upstream};
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// All of the edge as one service.
+pub(crate) fn router(parts: Arc<Parts>, cors: Cors) -> Router {
+    Router::new().fallback(answer).with_state(parts).layer(cors.0)
+}
+
+/// Routes, answers, counts and logs. The query is never logged: it holds signatures.
+async fn answer(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    let started = Instant::now();
+    let _in_flight = parts.metrics.begin();
+    let request_id = request.extensions().get::<RequestId>().map_or_else(new_id, |RequestId(id)| id.clone());
+    let upstream = Upstream::of(request.headers());
+    let trace_id = upstream.map(|upstream| upstream.trace_id());
+    let method = request.method().clone();
+    let route = plain(&request).and_then(|()| Route::of(&method, request.uri().path()));
+    let route = route.and_then(|route| single(&route, &request).map(|()| route));
+    let is_unread = has_unread_body(&request, &route);
+    let name = route.as_ref().map_or("none", Route::name);
+    let span = trace::request(&method, name, &request_id, upstream);
+    let limit = time_limit(&request, parts.request_timeout);
+    let result = match route {
+        Ok(route) => {
+            let answering = serve(&parts, route, request).instrument(span.clone());
+            match tokio::time::timeout(limit, answering).await {
+                Ok(result) => result,
+                Err(elapsed) => Err(EdgeError::unavailable(elapsed)),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    let (mut response, error) = match result {
+        Ok(response) => (response, None),
+        Err(error) => (problem(&error, &request_id), Some(error)),
+    };
+    finish(&mut response, &method, &request_id, is_unread);
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    trace::answered(&span, status);
+    parts.metrics.answered(name, status, took);
+    let latency_ms = took.as_secs_f64() * 1000.0;
+    let outcome = match &error {
+        Some(_) if status >= 500 => "failed",
+        Some(_) => "refused",
+        None => "answered",
+    };
+    if let Some(reason) = error.as_ref().and_then(|error| reason(name, error.kind())) {
+        parts.metrics.refused(reason);
+    }
+    let line = crate::log::Request { request_id, trace_id, method, route: name, status, latency_ms, outcome };
+    line.write(error.as_ref());
+    response
+}
+
+/// What can be said against a request before it is known what it asks for.
+fn plain(request: &Request) -> Result<(), EdgeError> {
+    route::query_is_plain(request.uri().query().unwrap_or_default())?;
+    // RFC 9112 section 3.2: exactly one Host. What it says is read nowhere: addresses come from the settings.
+    if request.version() == Version::HTTP_11 {
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        route::host_is_plain(hosts.next().map(HeaderValue::as_bytes), hosts.next().is_some())?;
+    }
+    // RFC 9112 section 6.1 and 6.3: `chunked` once, and no length beside it.
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    let is_single = match codings.next() {
+        Some(coding) => coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none(),
+        None => true,
+    };
+    let has_length = request.headers().contains_key(header::CONTENT_LENGTH);
+    if !is_single || has_length && request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return Err(EdgeError::new(ErrorKind::BadRequest, "The request's length is ambiguous."));
+    }
+    Ok(())
+}
+
+/// No parameter of ours is repeated. Of manifests the gate says so, in its own words.
+fn single(route: &Route, request: &Request) -> Result<(), EdgeError> {
+    match route {
+        Route::Manifest(..) => Ok(()),
+        _ => route::names_are_single(request.uri().query().unwrap_or_default()),
+    }
+}
+
+/// True where a request of HTTP/1 brings a body that its route leaves alone.
+fn has_unread_body(request: &Request, route: &Result<Route, EdgeError>) -> bool {
+    let is_read = matches!(route, Ok(Route::Playback(_)));
+    request.version() <= Version::HTTP_11 && !is_read && !request.body().is_end_stream()
+}
+
+/// The configured limit, or what is left of the time that a caller gives.
+fn time_limit(request: &Request, configured: Duration) -> Duration {
+    match request.extensions().get::<Deadline>() {
+        Some(Deadline(left)) => configured.min(*left),
+        None => configured,
+    }
+}
+
+/// What every answer has.
+fn finish(response: &mut Response, method: &Method, request_id: &str, is_unread: bool) {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if is_unread {
+        // What comes next on this connection could be taken for a request: there is no next.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if *method == Method::HEAD {
+        let length = response.body().size_hint().exact();
+        *response.body_mut() = Body::empty();
+        if let Some(length) = length {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+}
+
+fn new_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness requests are answered all the same, with an id that tells nothing.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    hex::encode(bytes)
+}
