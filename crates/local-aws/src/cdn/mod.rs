@@ -68,7 +68,6 @@ impl Cdn {
             name: options.bucket.to_owned(),
             region: options.region.to_owned(),
             credentials: options.credentials,
-            clock: options.clock.clone(),
         };
         Ok(Cdn {
             keys: KeyGroup::new(options.keys)?,
