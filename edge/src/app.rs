@@ -24,6 +24,7 @@ use crate::manifest::Manifests;
 use crate::metrics::Metrics;
 use crate::pages::content_security_policy;
 use crate::playback::Links;
+use crate::pointer::Pointers;
 use crate::sign::{Cdn, Gate, Signer, SigningKey};
 
 /// A setting that cannot be used. Names the setting, never its value.
@@ -103,6 +104,7 @@ impl App {
         );
         let links = Links {
             store: store.clone(),
+            pointers: Pointers::new(store.clone()),
             documents: Documents::new(store.clone()),
             signer: Arc::clone(&signer),
             settings: config.playback,

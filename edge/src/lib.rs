@@ -23,6 +23,7 @@ mod manifest;
 mod metrics;
 mod pages;
 mod playback;
+mod pointer;
 pub mod route;
 pub mod sign;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use flodrama_asset::document::{AssetDocument, Pointer};
-use flodrama_asset::{AssetId, ErrorKind, ObjectKey, PreviewFile, PublishedFile, Version};
+use flodrama_asset::document::AssetDocument;
+use flodrama_asset::{AssetId, ErrorKind, PreviewFile, PublishedFile, Version};
 use flodrama_store::{Store, asset_status};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -14,6 +14,7 @@ use crate::config;
 use crate::document::Documents;
 use crate::entitlement::{Grant, grant_preview};
 use crate::error::EdgeError;
+use crate::pointer::Pointers;
 use crate::sign::{Signed, Signer, expires_at, ttl_s};
 
 /// Poster width that suits a player page, pixels.
@@ -55,6 +56,7 @@ pub(crate) struct Opened {
 #[derive(Clone)]
 pub(crate) struct Links {
     pub(crate) store: Store,
+    pub(crate) pointers: Pointers,
     pub(crate) documents: Documents,
     pub(crate) signer: Arc<Signer>,
     pub(crate) settings: config::Playback,
@@ -71,10 +73,7 @@ impl Links {
         delivery: Delivery,
     ) -> Result<(Playback, Opened), EdgeError> {
         let asset = grant.asset();
-        let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
-        let Some((Pointer { version, .. }, _)) = pointer else {
-            return Err(EdgeError::new(ErrorKind::NotFound, "This title is not published."));
-        };
+        let version = self.pointers.live(asset).await?;
         let document = self.documents.get(asset, &version).await?;
         let signed = self.open(grant, &version, document.duration_ms)?;
         let opened = Opened { version, signed };
