@@ -87,6 +87,9 @@ impl Manifests {
         let key = ObjectKey::Published(asset.clone(), version.clone(), file.clone());
         let id = format!("{key}?{query}");
         let shelf = if file.grows() { &self.growing } else { &self.lasting };
+        if let Some(manifest) = shelf.signed.get(&id).await {
+            return Ok(manifest);
+        }
         let make = async {
             let stored = self.stored(shelf, &key).await?;
             let (query, is_vtt) = (query.to_owned(), *file == PublishedFile::Storyboard);

@@ -6,13 +6,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use flodrama_asset::ErrorKind;
+use moka::sync::Cache;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
 use super::alphabet;
 use super::cloudfront::Signer;
-use super::policy::{Policy, covers};
+use super::policy::{Policy, Statement, covers};
 use crate::config::Hash;
+
+/// Signatures kept that held: about 2 KB each.
+const KEPT: u64 = 10_000;
 
 /// Why a request does not pass. Never holds any of what it carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +72,17 @@ pub enum Pass {
 /// Verifies requests for one distribution.
 pub struct Gate {
     signer: Arc<Signer>,
+    /// By what the request carried, as it came. A player loads dozens of playlists with one signature, and viewers share
+    /// it: verifying costs more than all the rest of the answer. What the policy says is checked each time.
+    held: Cache<String, Arc<Held>>,
+}
+
+/// A signature that held.
+struct Held {
+    pass: Pass,
+    /// The query without it.
+    rest: String,
+    statement: Statement,
 }
 
 /// What a request carries, by CloudFront's names.
@@ -83,7 +98,7 @@ struct Carried<'a> {
 impl Gate {
     /// Passes what `signer`'s key signed.
     pub fn new(signer: Arc<Signer>) -> Gate {
-        Gate { signer }
+        Gate { signer, held: Cache::new(KEPT) }
     }
 
     /// May this request have the file at `path`? `cookies` are its `Cookie` headers.
@@ -96,22 +111,41 @@ impl Gate {
         cookies: impl Iterator<Item = &'a str>,
         now: OffsetDateTime,
     ) -> Result<Pass, Refusal> {
+        let held = match self.held.get(query) {
+            Some(held) => held,
+            None => self.read(query, cookies)?,
+        };
+        let mut address = format!("{}{path}", self.signer.cdn().as_str());
+        if !held.rest.is_empty() {
+            address = format!("{address}?{}", held.rest);
+        }
+        check(&held.statement, &address, now)?;
+        Ok(held.pass.clone())
+    }
+
+    /// Finds and verifies the signature of a request.
+    fn read<'a>(&self, query: &'a str, cookies: impl Iterator<Item = &'a str>) -> Result<Arc<Held>, Refusal> {
         let (in_query, rest) = from_query(query)?;
         let by_query = !in_query.is_empty();
         // As with CloudFront, any signature parameter in the query puts the cookies out of play.
         let carried = if by_query { in_query } else { from_cookies(cookies) };
-        let mut address = format!("{}{path}", self.signer.cdn().as_str());
-        if !rest.is_empty() {
-            address = format!("{address}?{rest}");
-        }
-        self.check(&carried, &address, now)?;
-        Ok(if by_query { Pass::Query(carried.query()) } else { Pass::Cookies })
-    }
-
-    fn check(&self, carried: &Carried<'_>, address: &str, now: OffsetDateTime) -> Result<(), Refusal> {
         if carried.expires.is_some() {
             return Err(Refusal::Canned);
         }
+        // No query has a space in it, so that none can be taken for cookies.
+        let id = if by_query { query.to_owned() } else { format!("{} {rest}", carried.query()) };
+        if let Some(held) = self.held.get(&id) {
+            return Ok(held);
+        }
+        let statement = self.verify(&carried)?;
+        let pass = if by_query { Pass::Query(carried.query()) } else { Pass::Cookies };
+        let held = Arc::new(Held { pass, rest, statement });
+        self.held.insert(id, Arc::clone(&held));
+        Ok(held)
+    }
+
+    /// What the policy says, if the signature is our key's over it.
+    fn verify(&self, carried: &Carried<'_>) -> Result<Statement, Refusal> {
         let (Some(policy), Some(signature), Some(id)) =
             (&carried.policy, &carried.signature, &carried.key_pair_id)
         else {
@@ -136,18 +170,23 @@ impl Gate {
         }
         let Policy { statement: [statement] } =
             serde_json::from_slice(&policy).map_err(|_| Refusal::Policy)?;
-        let now = now.unix_timestamp();
-        if !covers(&statement.resource, address) {
-            return Err(Refusal::OtherFile);
-        }
-        if statement.condition.before.seconds <= now {
-            return Err(Refusal::Expired);
-        }
-        if statement.condition.after.is_some_and(|after| after.seconds > now) {
-            return Err(Refusal::NotYet);
-        }
-        Ok(())
+        Ok(statement)
     }
+}
+
+/// Does the policy open this address now?
+fn check(statement: &Statement, address: &str, now: OffsetDateTime) -> Result<(), Refusal> {
+    let now = now.unix_timestamp();
+    if !covers(&statement.resource, address) {
+        return Err(Refusal::OtherFile);
+    }
+    if statement.condition.before.seconds <= now {
+        return Err(Refusal::Expired);
+    }
+    if statement.condition.after.as_ref().is_some_and(|after| after.seconds > now) {
+        return Err(Refusal::NotYet);
+    }
+    Ok(())
 }
 
 impl<'a> Carried<'a> {
