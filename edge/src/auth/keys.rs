@@ -62,7 +62,7 @@ struct Document {
 
 #[derive(Default)]
 struct State {
-    keys: HashMap<String, DecodingKey>,
+    keys: HashMap<String, Arc<DecodingKey>>,
     fetched_at: Option<OffsetDateTime>,
     tried_at: Option<OffsetDateTime>,
 }
@@ -87,7 +87,7 @@ impl Keys {
     }
 
     /// The key with this id.
-    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<DecodingKey, KeysError> {
+    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<DecodingKey>, KeysError> {
         if let Some(key) = self.read(|state| state.keys.get(kid).cloned()) {
             if self.is_old() && self.may_fetch() {
                 // The key at hand serves this request; nobody waits for a pool that may be down.
@@ -131,7 +131,7 @@ impl Keys {
         }
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, FetchError> {
+    async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {
         let mut response = self.http.get(self.url.clone()).send().await?.error_for_status()?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -167,10 +167,10 @@ impl Keys {
 }
 
 /// An RSA key for RS256 signatures, and its id.
-fn usable(value: serde_json::Value) -> Option<(String, DecodingKey)> {
+fn usable(value: serde_json::Value) -> Option<(String, Arc<DecodingKey>)> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     let is_rs256 = jwk.common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256);
     let is_rsa = matches!(jwk.algorithm, AlgorithmParameters::RSA(_));
     let kid = jwk.common.key_id.clone().filter(|_| is_rs256 && is_rsa)?;
-    Some((kid, DecodingKey::from_jwk(&jwk).ok()?))
+    Some((kid, Arc::new(DecodingKey::from_jwk(&jwk).ok()?)))
 }
