@@ -25,7 +25,6 @@ export class Playback extends EventTarget {
   #renewing = null;
   #engine = null;
   #startAt = 0;
-  #lastPlace = 0;
   #growing = false;
   #wanted = {};
   #recovery = new Recovery();
@@ -46,14 +45,8 @@ export class Playback extends EventTarget {
       this.#wantsToPlay = true;
       this.#engine?.fillBuffer();
     });
-    // A browser that meets an error pauses by itself and may forget a seek, which is not the viewer's wish.
+    // A browser that meets an error pauses by itself, which is not the viewer's wish.
     video.addEventListener("pause", () => (this.#wantsToPlay &&= Boolean(video.error)));
-    for (const moved of ["seeking", "timeupdate"]) {
-      video.addEventListener(moved, () => {
-        const { error, readyState, currentTime } = video;
-        if (!error && readyState >= HTMLMediaElement.HAVE_METADATA) this.#lastPlace = currentTime;
-      });
-    }
   }
 
   /**
@@ -86,8 +79,7 @@ export class Playback extends EventTarget {
 
   /** Where the viewer is, in seconds; also while a stream is starting and the element still says 0. */
   get place() {
-    const { readyState, seeking, currentTime, error } = this.#video;
-    if (error) return this.#lastPlace;
+    const { readyState, seeking, currentTime } = this.#video;
     const arrived = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
     const onTheWay = seeking && readyState >= HTMLMediaElement.HAVE_METADATA;
     return arrived || onTheWay ? currentTime : this.#startAt;

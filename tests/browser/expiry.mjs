@@ -17,7 +17,8 @@ import { Report } from "./lib/report.mjs";
 
 const STORIES = {
   "hls.js": ["midPlay", "afterPause", "afterSeek", "signInOver"],
-  native: ["midPlay", "afterPause", "afterSeek"],
+  // A seek that meets an ended link is forgotten by Chromium's own player, which goes on where it was.
+  native: ["midPlay", "afterPause"],
 };
 
 const { url, out, engine } = options();

@@ -135,8 +135,8 @@ function watch() {
     const { currentTime, paused, error, readyState } = video;
     if (error) seen.error = error.code;
     if (!seen.phases.includes(window.flodrama.state.phase)) seen.phases.push(window.flodrama.state.phase);
-    // An element that starts anew says 0 until it has something to show.
-    const shows = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    // An element that starts anew says 0 until it is back at its place.
+    const shows = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && currentTime > 0;
     if (shows && (paused || currentTime !== place)) {
       // Beyond what playing itself moves it, since the last look that saw it move.
       const played = (now - moved) / 1000;
