@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -77,6 +78,8 @@ def options():
 def main():
     given = options()
     os.sched_setaffinity(0, {given.load_core})
+    # Whoever ends this ends the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     load_before = os.getloadavg()[0]
     folder = Path(tempfile.mkdtemp(prefix="flodrama-bench-edge-"))
     rows = []
