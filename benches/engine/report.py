@@ -2,7 +2,10 @@
 
 import re
 
-BEGIN, END = "<!-- engine: begin, written by scripts/bench engine --write -->", "<!-- engine: end -->"
+
+def markers(topic):
+    """The lines of the document that a topic's text stands between."""
+    return f"<!-- {topic}: begin, written by scripts/bench {topic} --write -->", f"<!-- {topic}: end -->"
 
 
 def markdown(rows, tables, settings):
@@ -41,13 +44,15 @@ def table(lines):
     ])  # fmt: skip
 
 
-def put_between_markers(document, text):
-    """The document with the text between its markers.
+def put_between_markers(document, text, topic="engine"):
+    """The document with the text between the markers of a topic.
 
-    >>> put_between_markers(f"a\\n{BEGIN}\\nold\\n{END}\\nb", "new") == f"a\\n{BEGIN}\\n\\nnew\\n\\n{END}\\nb"
+    >>> begin, end = markers("edge")
+    >>> put_between_markers(f"a\\n{begin}\\nold\\n{end}\\nb", "new", "edge") == f"a\\n{begin}\\n\\nnew\\n\\n{end}\\nb"
     True
     """
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+    begin, end = markers(topic)
+    pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
     if not pattern.search(document):
-        raise ValueError(f"the document has no line {BEGIN}")
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", document)
+        raise ValueError(f"the document has no line {begin}")
+    return pattern.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", document)

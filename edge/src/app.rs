@@ -27,6 +27,7 @@ use crate::manifest::Manifests;
 use crate::metrics::{Metrics, Readings};
 use crate::pages::content_security_policy;
 use crate::playback::Links;
+use crate::pointer::Pointers;
 use crate::rules::Rules;
 use crate::secret::private_key;
 use crate::sign::{Cdn, Gate, Signer, SigningKey, TrustedKey, VerifyingKey};
@@ -122,6 +123,7 @@ impl App {
         let store = store.observed(Arc::clone(&metrics) as Arc<dyn Observe>);
         let links = Links {
             store: store.clone(),
+            pointers: Pointers::new(store.clone()),
             documents: Documents::new(store.clone()),
             rules: Rules::new(store.clone()),
             signer: Arc::clone(&signer),

@@ -30,6 +30,7 @@ mod pages;
 mod peer;
 mod platform;
 mod playback;
+mod pointer;
 pub mod route;
 mod rules;
 mod secret;

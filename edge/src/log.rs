@@ -1,6 +1,8 @@
 //! The log: our own lines at the configured level, those of libraries from `warn` on, because below that HTTP
 //! libraries show headers, and headers hold tokens. One line a request.
 
+use std::io::IsTerminal;
+
 use http::Method;
 use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,7 +28,8 @@ pub(crate) fn start(settings: &Log, telemetry: &Telemetry) {
 }
 
 fn lines(format: LogFormat) -> Lines {
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people: in a file or a collector they are noise that costs.
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let json = || fmt::layer().with_writer(std::io::stderr).json().flatten_event(true).with_span_list(false);
     match format {
         LogFormat::Human => layer.boxed(),

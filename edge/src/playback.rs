@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use flodrama_asset::access::{Access, Country};
-use flodrama_asset::document::{AssetDocument, Pointer};
-use flodrama_asset::{AssetId, ErrorKind, ObjectKey, PreviewFile, PublishedFile, Version};
+use flodrama_asset::document::AssetDocument;
+use flodrama_asset::{AssetId, ErrorKind, PreviewFile, PublishedFile, Version};
 use flodrama_store::{Store, asset_status};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -16,6 +16,7 @@ use crate::document::Documents;
 use crate::entitlement::{Asked, Grant, Known, Refusal, grant, grant_preview};
 use crate::error::EdgeError;
 use crate::platform::Platform;
+use crate::pointer::Pointers;
 use crate::rules::Rules;
 use crate::sign::{Folder, Signed, Signer, expires_at, ttl_s, view_parameter};
 
@@ -77,6 +78,7 @@ pub(crate) struct Caller {
 #[derive(Clone)]
 pub(crate) struct Links {
     pub(crate) store: Store,
+    pub(crate) pointers: Pointers,
     pub(crate) documents: Documents,
     pub(crate) rules: Rules,
     pub(crate) signer: Arc<Signer>,
@@ -105,10 +107,7 @@ impl Links {
             return self.preview(&access, caller, asset, wish).await;
         }
         let grant = grant(&access, asset, &self.asked(caller))?;
-        let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
-        let Some((Pointer { version, .. }, _)) = pointer else {
-            return Err(EdgeError::new(ErrorKind::NotFound, "This title is not published."));
-        };
+        let version = self.pointers.live(asset).await?;
         let document = self.documents.get(asset, &version).await?;
         let opened = self.open(&grant, version, document.duration_ms, wish.delivery)?;
         let (poster, storyboard) = (poster(&document), Some(PublishedFile::Storyboard));

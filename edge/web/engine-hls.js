@@ -1,8 +1,10 @@
 // Playback through hls.js, for every browser with Media Source Extensions (ManagedMediaSource on iPhones).
 //
-// The manifest and every address in it arrive signed from the edge, so requests need no help from this page.
+// The manifest and every address in it arrive signed from the edge. Requests need this page's help once the signature
+// has ended: see `loader.js`.
 
 import { rungName } from "./format.js";
+import { renewingLoader } from "./loader.js";
 
 /**
  * Seconds to buffer ahead. Until the viewer presses play: enough to start at once, little to throw away. Both of
@@ -12,7 +14,7 @@ const BUFFER_BEFORE_PLAY = { maxBufferLength: 8, maxMaxBufferLength: 8 };
 const BUFFER = { maxBufferLength: 30, maxMaxBufferLength: 90 };
 const BACK_BUFFER_S = 60;
 
-/** One playback of one manifest. A renewed authorisation makes a new engine. */
+/** One playback of one version. Renews signatures by itself; where that does not help, there is a new engine. */
 export class HlsEngine {
   name = "hls.js";
   #hls;
@@ -27,13 +29,16 @@ export class HlsEngine {
   /**
    * `growing`: the episode is still being encoded. `wanted`: what the viewer chose before,
    * `{bitrate?, audio?: {name, lang}, subtitle?: {name, lang} | "off"}`.
+   * `renew()` resolves to an address of the same version with a fresh signature, or to null.
    * `on`: `{change(), fault({kind, fatal, detail, status})}`.
    */
-  constructor({ video, url, startAt, eager, growing, wanted, on }) {
+  constructor({ video, url, startAt, eager, growing, wanted, renew, on }) {
     const { Hls } = globalThis;
     this.#video = video;
+    const links = { current: url, renew: async () => (links.current = (await renew()) ?? links.current) };
     this.#wantedBitrate = wanted.bitrate;
     this.#hls = new Hls({
+      loader: renewingLoader(Hls.DefaultConfig.loader, links),
       // What grows would be taken for a live stream, and begin near its end.
       startPosition: startAt > 0 || growing ? startAt : -1,
       ...(eager ? BUFFER : BUFFER_BEFORE_PLAY),

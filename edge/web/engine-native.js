@@ -18,11 +18,13 @@ export class NativeEngine {
     return document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "";
   }
 
-  constructor({ video, url, startAt, wanted, on }) {
+  constructor({ video, url, startAt, eager, wanted, on }) {
     this.#video = video;
     const { signal } = this.#off;
     const restore = () => {
       if (startAt > 0) video.currentTime = startAt;
+      // What was asked of the element before it had anything to play may be lost.
+      if (eager) video.play().catch(() => {});
       this.#restore(wanted);
       on.change();
     };

@@ -2,6 +2,7 @@
 
 import { HlsEngine } from "./engine-hls.js";
 import { NativeEngine } from "./engine-native.js";
+import { versionOf } from "./links.js";
 import { Recovery } from "./recovery.js";
 
 /** Milliseconds of undisturbed playback after which earlier faults are forgiven. */
@@ -21,12 +22,14 @@ export class Playback extends EventTarget {
   renewals = 0;
   #video;
   #renew;
+  #renewing = null;
   #engine = null;
   #startAt = 0;
   #growing = false;
   #wanted = {};
   #recovery = new Recovery();
   #mending = false;
+  #wantsToPlay = false;
   #steadyTimer = 0;
 
   /** `renew()` asks the edge for fresh addresses and resolves to a manifest URL; it rejects with a `Problem`. */
@@ -38,7 +41,12 @@ export class Playback extends EventTarget {
     for (const stop of ["waiting", "pause", "ended"]) {
       video.addEventListener(stop, () => clearTimeout(this.#steadyTimer));
     }
-    video.addEventListener("play", () => this.#engine?.fillBuffer());
+    video.addEventListener("play", () => {
+      this.#wantsToPlay = true;
+      this.#engine?.fillBuffer();
+    });
+    // A browser that meets an error pauses by itself, which is not the viewer's wish.
+    video.addEventListener("pause", () => (this.#wantsToPlay &&= Boolean(video.error)));
   }
 
   /**
@@ -57,6 +65,7 @@ export class Playback extends EventTarget {
       eager,
       growing,
       wanted: this.#wanted,
+      renew: () => this.#fresh(versionOf(url)),
       on: { change: () => this.#tell("change"), fault: (fault) => this.#fault(fault) },
     });
   }
@@ -152,18 +161,33 @@ export class Playback extends EventTarget {
     }
   }
 
+  /** A fresh address of the version that plays; null where there is none. Who asks meanwhile gets the same answer. */
+  #fresh(version) {
+    this.#renewing ??= this.#renew()
+      .then(
+        (url) => {
+          if (versionOf(url) !== version) return null;
+          this.renewals += 1;
+          return url;
+        },
+        // The refusal that led here is told as a fault, and mended or explained then.
+        () => null,
+      )
+      .finally(() => (this.#renewing = null));
+    return this.#renewing;
+  }
+
   /** Waits for `ready`, renews the authorisation, and continues where the viewer was. */
   async #mend(ready) {
     const { place: startAt } = this;
-    const { paused } = this.#video;
     this.#mending = true;
     this.#tell("mending", true);
     try {
       await ready();
       const url = await this.#renew();
       this.renewals += 1;
-      this.start(url, { startAt, eager: !paused, growing: this.#growing });
-      if (!paused) this.#video.play().catch(() => {});
+      this.start(url, { startAt, eager: this.#wantsToPlay, growing: this.#growing });
+      if (this.#wantsToPlay) this.#video.play().catch(() => {});
     } catch (problem) {
       this.#tell("broken", { kind: "network", problem });
     } finally {

@@ -9,15 +9,10 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { launch } from "./lib/browser.mjs";
+import { ENGINES, LIMIT_MS, withHlsJs, withShaka } from "./lib/engines.mjs";
 
-const HERE = fileURLToPath(new URL(".", import.meta.url));
-const ENGINES = {
-  "/hls.js": join(HERE, "../../edge/web/node_modules/hls.js/dist/hls.min.js"),
-  "/shaka.js": join(HERE, "node_modules/shaka-player/dist/shaka-player.compiled.js"),
-};
 const TYPES = {
   ".m3u8": "application/vnd.apple.mpegurl",
   ".mp4": "video/mp4",
@@ -28,8 +23,6 @@ const TYPES = {
   ".html": "text/html",
 };
 const PAGE = `<!doctype html><video muted playsinline></video><script src="/hls.js"></script><script src="/shaka.js"></script>`;
-// Longer than any clip takes at this speed, with a stall or two.
-const LIMIT_MS = 60_000;
 
 const folders = process.argv.slice(2);
 if (folders.length === 0) {
@@ -75,52 +68,6 @@ async function watch(play, url) {
     await page.close();
   }
   return problems.length === 0 ? null : problems.join("; ");
-}
-
-/** Runs in the page. Resolves to what went wrong, or null at the end of the episode. */
-function withHlsJs({ url, limit }) {
-  const video = document.querySelector("video");
-  return new Promise((done) => {
-    setTimeout(() => done(`stands at ${video.currentTime} of ${video.duration} s`), limit);
-    const hls = new Hls();
-    // hls.js mends some errors by itself; a healthy stream has none to mend. At this speed it may run dry or take back what
-    // it asked for, which is no error of the stream; a hole in it has another name.
-    hls.on(Hls.Events.ERROR, (_, { type, details, fatal, reason }) => {
-      if (!fatal && ["bufferStalledError", "aborted"].includes(details)) return;
-      done(`${fatal ? "fatal" : "not fatal"} ${type} ${details} ${reason ?? ""} at ${video.currentTime} s`);
-    });
-    video.onerror = () => done(`the element fails: ${video.error?.message}`);
-    video.onended = () => {
-      const missed = video.duration - video.currentTime;
-      done(Math.abs(missed) < 0.1 ? null : `ends ${missed} s early`);
-    };
-    hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      video.playbackRate = 16;
-      video.play();
-    });
-    hls.loadSource(url);
-    hls.attachMedia(video);
-  });
-}
-
-/** As `withHlsJs`. */
-function withShaka({ url, limit }) {
-  const video = document.querySelector("video");
-  return new Promise((done) => {
-    setTimeout(() => done(`stands at ${video.currentTime} of ${video.duration} s`), limit);
-    const player = new shaka.Player();
-    const failed = (error) => done(`error ${error.code} (${error.data}) at ${video.currentTime} s`);
-    player.addEventListener("error", (event) => failed(event.detail));
-    video.onended = () => done(null);
-    player
-      .attach(video)
-      .then(() => player.load(url))
-      .then(() => {
-        video.playbackRate = 16;
-        return video.play();
-      })
-      .catch((error) => (error.code ? failed(error) : done(String(error))));
-  });
 }
 
 async function serve(request, response) {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::support::process::run;
-use crate::support::programs;
 use crate::support::stack::{EPISODE, shared};
+use crate::support::{ffmpeg, programs};
 
 #[test]
 fn the_player_page_plays_the_episode() {
@@ -26,4 +26,24 @@ fn the_player_page_plays_the_episode() {
         assert!(png.starts_with(b"\x89PNG"), "{path}");
     }
     println!("screenshots in {}", out.display());
+}
+
+/// AirPlay and Cast receivers are handed the address alone.
+#[test]
+fn the_manifest_s_address_alone_plays_everything() {
+    let stack = shared();
+    let manifest = stack.manifest(EPISODE);
+    let script = programs::browser_script().with_file_name("manifest.mjs");
+    let script = script.to_str().expect("a plain path");
+    let done = run("node", [script, "--url", &manifest, "--origin", &stack.settings.edge.url]);
+    let report: Value = serde_json::from_str(done.text()).expect("the script's report");
+    assert_eq!((done.code, &report["ok"]), (Some(0), &Value::Bool(true)), "{report} {}", done.stderr);
+    // Playlists, initialisation sections, four segments of sound and picture, each by two players.
+    assert!(report["requests"].as_u64().expect("a number") >= 2 * 12, "{report}");
+
+    // All 24 seconds, by a player that knows no browser.
+    let decoded = ffmpeg::ffmpeg(&["-i", &manifest, "-map", "0:v:0", "-map", "0:a:0", "-f", "framecrc", "-"]);
+    let decoded = String::from_utf8(decoded).expect("text");
+    let pictures = decoded.lines().filter(|line| line.starts_with("0,")).count();
+    assert_eq!(pictures, 600);
 }

@@ -107,6 +107,8 @@ impl Scene {
             cookies: config::Cookies::default(),
             playback: config::Playback::default(),
             entitlement: config::Entitlement::default(),
+            rates: config::Rates::default(),
+            traces: config::Traces::default(),
             log: config::Log::default(),
         };
         let app = App::with(config, Store::new(s3(&self.stack), BUCKET), Clock::system()).await;

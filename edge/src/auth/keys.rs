@@ -70,7 +70,7 @@ struct Document {
 
 #[derive(Default)]
 struct State {
-    keys: HashMap<String, DecodingKey>,
+    keys: HashMap<String, Arc<DecodingKey>>,
     fetched_at: Option<OffsetDateTime>,
     tried_at: Option<OffsetDateTime>,
     /// Fetches that have ended, well or not.
@@ -101,7 +101,7 @@ impl Keys {
     }
 
     /// The key with this id.
-    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<DecodingKey, KeysError> {
+    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<DecodingKey>, KeysError> {
         if let Some(Some(key)) = self.known(|keys| keys.get(kid).cloned()) {
             if self.is_old() && self.may_fetch() {
                 // The key at hand serves this request; nobody waits for a pool that may be down.
@@ -160,7 +160,7 @@ impl Keys {
         }
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, FetchError> {
+    async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {
         let mut response = self.http.get(self.url.clone()).send().await?;
         // 200 alone: a redirect is not followed, and its body is not the document.
         if response.status() != reqwest::StatusCode::OK {
@@ -210,7 +210,7 @@ impl Keys {
 }
 
 /// An RSA key that RS256 signatures are verified with, and its id.
-pub(super) fn usable(value: serde_json::Value) -> Option<(String, DecodingKey)> {
+pub(super) fn usable(value: serde_json::Value) -> Option<(String, Arc<DecodingKey>)> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     let Jwk { common, .. } = &jwk;
     let is_for_us = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256)
@@ -219,7 +219,7 @@ pub(super) fn usable(value: serde_json::Value) -> Option<(String, DecodingKey)> 
     let kid = common.key_id.clone().filter(|_| is_for_us)?;
     let key = DecodingKey::from_jwk(&jwk).ok()?;
     let DecodingKeyKind::RsaModulusExponent { n, .. } = key.kind() else { return None };
-    (bits(n) >= MIN_BITS).then_some((kid, key))
+    (bits(n) >= MIN_BITS).then(|| (kid, Arc::new(key)))
 }
 
 /// Length of a big-endian number.

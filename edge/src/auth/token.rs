@@ -5,9 +5,13 @@
 //! issuer whose tokens are taken writes none, and a reader of fractions must decide about rounding and infinities.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flodrama_asset::ErrorKind;
+use jsonwebtoken::DecodingKey;
+use moka::sync::Cache;
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
 
 use super::jws::Jws;
 use super::keys::{Keys, KeysError};
@@ -16,6 +20,11 @@ use crate::config::Cognito;
 
 /// Cognito's own stay below 2 KB; more is not worth a parser's time.
 const MAX_BYTES: usize = 8 * 1024;
+
+/// Tokens kept whose signatures held: a few hundred bytes each.
+const KEPT: u64 = 20_000;
+/// Cognito's tokens last for an hour unless the pool says otherwise; what nobody shows any more goes then.
+const KEPT_FOR: Duration = Duration::from_secs(3600);
 
 /// A signed-in viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +101,23 @@ pub(crate) struct Verifier {
     leeway_s: u64,
     keys: Arc<Keys>,
     clock: Clock,
+    /// By hash, so that no token is kept.
+    held: Cache<[u8; 32], Arc<Held>>,
+}
+
+/// A token whose signature held.
+struct Held {
+    kid: String,
+    /// The very key: one that the pool withdrew or replaced vouches for nothing.
+    key: Arc<DecodingKey>,
+    claims: Claims,
 }
 
 impl Verifier {
     pub(crate) fn new(settings: &Cognito, keys: Arc<Keys>, clock: Clock) -> Verifier {
         let Cognito { issuer, client_ids, leeway_s, .. } = settings.clone();
-        Verifier { issuer, client_ids, leeway_s, keys, clock }
+        let held = Cache::builder().max_capacity(KEPT).time_to_live(KEPT_FOR).build();
+        Verifier { issuer, client_ids, leeway_s, keys, clock, held }
     }
 
     /// The viewer that `token` is about, if it holds.
@@ -105,16 +125,34 @@ impl Verifier {
         if token.len() > MAX_BYTES {
             return Err(TokenError::TooLarge);
         }
-        let jws = Jws::parse(token)?;
-        let key = match self.keys.find(jws.key_id()).await {
-            Ok(key) => key,
-            Err(KeysError::Unknown) => return Err(TokenError::UnknownKey),
-            Err(error) => return Err(TokenError::Keys(error)),
-        };
-        self.check(jws.payload(&key)?)
+        let hash = Sha256::digest(token).into();
+        if let Some(held) = self.held.get(&hash)
+            && Arc::ptr_eq(&self.key(&held.kid).await?, &held.key)
+        {
+            return self.check(&held.claims);
+        }
+        let held = Arc::new(self.signed(token).await?);
+        let viewer = self.check(&held.claims)?;
+        self.held.insert(hash, held);
+        Ok(viewer)
     }
 
-    fn check(&self, claims: Claims) -> Result<Viewer, TokenError> {
+    /// The claims, if one of the pool's keys signed them.
+    async fn signed(&self, token: &str) -> Result<Held, TokenError> {
+        let jws = Jws::parse(token)?;
+        let key = self.key(jws.key_id()).await?;
+        let claims = jws.payload(&key)?;
+        Ok(Held { kid: jws.key_id().to_owned(), key, claims })
+    }
+
+    async fn key(&self, kid: &str) -> Result<Arc<DecodingKey>, TokenError> {
+        self.keys.find(kid).await.map_err(|error| match error {
+            KeysError::Unknown => TokenError::UnknownKey,
+            error => TokenError::Keys(error),
+        })
+    }
+
+    fn check(&self, claims: &Claims) -> Result<Viewer, TokenError> {
         let now = u64::try_from(self.clock.now().unix_timestamp()).unwrap_or(0);
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
@@ -131,6 +169,6 @@ impl Verifier {
         if claims.nbf.is_some_and(|nbf| nbf > now.saturating_add(self.leeway_s)) {
             return Err(TokenError::NotYet);
         }
-        Ok(Viewer { subject: claims.sub, groups: claims.groups })
+        Ok(Viewer { subject: claims.sub.clone(), groups: claims.groups.clone() })
     }
 }

@@ -3,16 +3,21 @@
 //! (`docs/adr/0004-edge-verifies-manifests.md`). Stricter where CloudFront is generous.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use flodrama_asset::ErrorKind;
 use flodrama_asset::access::Caps;
+use moka::sync::Cache;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
-use super::policy::{Cdn, Policy, covers};
+use super::policy::{Cdn, Policy, Statement, covers};
 use super::scope::{asks_for, signed_view};
 use super::{VerifyingKey, alphabet};
 use crate::config::Hash;
+
+/// Signatures kept that held: about 2 KB each.
+const KEPT: u64 = 10_000;
 
 /// Why a request does not pass. Never holds any of what it carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +105,19 @@ pub struct TrustedKey {
 pub struct Gate {
     cdn: Cdn,
     keys: Vec<TrustedKey>,
+    /// By what the request carried, as it came. A player loads dozens of playlists with one signature, and viewers share
+    /// it: verifying costs more than all the rest of the answer. What the policy says is checked each time.
+    held: Cache<String, Arc<Held>>,
+}
+
+/// A signature that held.
+struct Held {
+    pass: Pass,
+    /// The query without it.
+    rest: String,
+    statement: Statement,
+    /// Of a signature for a part of a version.
+    caps: Option<Caps>,
 }
 
 /// What a request carries, by CloudFront's names.
@@ -115,7 +133,7 @@ struct Carried<'a> {
 impl Gate {
     /// Passes what one of `keys` signed.
     pub fn new(cdn: Cdn, keys: Vec<TrustedKey>) -> Gate {
-        Gate { cdn, keys }
+        Gate { cdn, keys, held: Cache::new(KEPT) }
     }
 
     /// May this request have the file at `path`? `cookies` are its `Cookie` headers.
@@ -128,32 +146,48 @@ impl Gate {
         cookies: impl Iterator<Item = &'a str>,
         now: OffsetDateTime,
     ) -> Result<Pass, Refusal> {
+        let held = match self.held.get(query) {
+            Some(held) => held,
+            None => self.read(query, cookies)?,
+        };
+        let mut address = format!("{}{path}", self.cdn.as_str());
+        if !held.rest.is_empty() {
+            address = format!("{address}?{}", held.rest);
+        }
+        check(&held, &address, now)?;
+        Ok(held.pass.clone())
+    }
+
+    /// Finds and verifies the signature of a request.
+    fn read<'a>(&self, query: &'a str, cookies: impl Iterator<Item = &'a str>) -> Result<Arc<Held>, Refusal> {
         let (in_query, rest) = from_query(query)?;
         let by_query = !in_query.is_empty();
         // As with CloudFront, any signature parameter in the query puts the cookies out of play.
         let carried = if by_query { in_query } else { from_cookies(cookies) };
-        let mut address = format!("{}{path}", self.cdn.as_str());
-        if !rest.is_empty() {
-            address = format!("{address}?{rest}");
-        }
-        let narrow = self.check(&carried, &address, &rest, now)?;
-        if let Some(narrow) = narrow {
-            return Ok(Pass::Narrow(narrow));
-        }
-        Ok(if by_query { Pass::Query(carried.query()) } else { Pass::Cookies })
-    }
-
-    /// What the signature is for, where that is a part of a version. `query` is the request's, without the signature.
-    fn check(
-        &self,
-        carried: &Carried<'_>,
-        address: &str,
-        query: &str,
-        now: OffsetDateTime,
-    ) -> Result<Option<Narrow>, Refusal> {
         if carried.expires.is_some() {
             return Err(Refusal::Canned);
         }
+        // No query has a space in it, so that none can be taken for cookies.
+        let id = if by_query { query.to_owned() } else { format!("{} {rest}", carried.query()) };
+        if let Some(held) = self.held.get(&id) {
+            return Ok(held);
+        }
+        let statement = self.verify(&carried)?;
+        let caps = signed_view(&statement.resource).map_err(|_| Refusal::Policy)?;
+        let until = OffsetDateTime::from_unix_timestamp(statement.condition.before.seconds);
+        let until = until.map_err(|_| Refusal::Policy)?;
+        let pass = match &caps {
+            Some(caps) => Pass::Narrow(Narrow { caps: caps.clone(), until }),
+            None if by_query => Pass::Query(carried.query()),
+            None => Pass::Cookies,
+        };
+        let held = Arc::new(Held { pass, rest, statement, caps });
+        self.held.insert(id, Arc::clone(&held));
+        Ok(held)
+    }
+
+    /// What the policy says, if the signature is our key's over it.
+    fn verify(&self, carried: &Carried<'_>) -> Result<Statement, Refusal> {
         let (Some(policy), Some(signature), Some(id)) =
             (&carried.policy, &carried.signature, &carried.key_pair_id)
         else {
@@ -175,22 +209,25 @@ impl Gate {
             return Err(Refusal::Forged);
         }
         let Policy { statement: [statement] } = Policy::parse(&policy).ok_or(Refusal::Policy)?;
-        let now = now.unix_timestamp();
-        let caps = signed_view(&statement.resource).map_err(|_| Refusal::Policy)?;
-        let is_of_version = statement.resource.starts_with(version_of(address));
-        if !is_of_version || !covers(&statement.resource, address) || !asks_for(query, caps.as_ref()) {
-            return Err(Refusal::OtherFile);
-        }
-        if statement.condition.before.seconds <= now {
-            return Err(Refusal::Expired);
-        }
-        if statement.condition.after.is_some_and(|after| after.seconds > now) {
-            return Err(Refusal::NotYet);
-        }
-        let until = OffsetDateTime::from_unix_timestamp(statement.condition.before.seconds);
-        let until = until.map_err(|_| Refusal::Policy)?;
-        Ok(caps.map(|caps| Narrow { caps, until }))
+        Ok(statement)
     }
+}
+
+/// Does the signature open this address now?
+fn check(held: &Held, address: &str, now: OffsetDateTime) -> Result<(), Refusal> {
+    let Held { statement, rest, caps, .. } = held;
+    let now = now.unix_timestamp();
+    let is_of_version = statement.resource.starts_with(version_of(address));
+    if !is_of_version || !covers(&statement.resource, address) || !asks_for(rest, caps.as_ref()) {
+        return Err(Refusal::OtherFile);
+    }
+    if statement.condition.before.seconds <= now {
+        return Err(Refusal::Expired);
+    }
+    if statement.condition.after.as_ref().is_some_and(|after| after.seconds > now) {
+        return Err(Refusal::NotYet);
+    }
+    Ok(())
 }
 
 /// An address up to and with the slash behind its version: `scheme://host/vod/asset/version/`. A policy's wildcards may

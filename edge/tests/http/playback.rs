@@ -148,3 +148,25 @@ async fn a_broken_publication_is_our_fault() {
     assert_eq!((&body["assets"][0]["asset"], body["assets"][0].get("title")), (&json!("demo"), None));
     assert_eq!(body["assets"][1]["title"], "The whole");
 }
+
+#[tokio::test]
+async fn a_publication_shows_at_once_and_its_successor_within_a_second() {
+    let edge = Edge::start().await;
+    let (status, _) = edge.call(Method::POST, "/v1/assets/saga/playback").await;
+    assert_eq!(status, 404);
+    edge.s3.publish("saga", 8_500);
+    let (status, first) = edge.call(Method::POST, "/v1/assets/saga/playback").await;
+    assert_eq!(status, 200, "{first}");
+
+    let next = "v00000000000000ff";
+    let source = json!({ "bucket": "media", "key": "uploads/saga.mp4", "etag": "2" });
+    let pointer = json!({ "version": next, "previous": VERSION, "published_at": "2026-01-01T00:00:00Z",
+        "source": source });
+    let document = json!({ "title": "Saga", "duration_ms": 8_500, "renditions": [], "audio": [], "subs": [],
+        "posters": [], "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI" });
+    edge.s3.put(&format!("vod/saga/{next}/asset.json"), document.to_string());
+    edge.s3.put("vod/saga/current.json", pointer.to_string());
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let (_, second) = edge.call(Method::POST, "/v1/assets/saga/playback").await;
+    assert!(second["manifest_url"].as_str().expect("a URL").contains(next), "{second}");
+}

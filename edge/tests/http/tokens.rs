@@ -246,3 +246,32 @@ async fn a_refusal_says_what_to_do_and_how() {
     let basic = edge.request(reqwest::Method::GET, "/v1/assets").basic_auth("ann", Some("x"));
     assert_eq!(basic.send().await.expect("an answer").status(), 401);
 }
+/// A token that held is remembered, and still not trusted for longer than it says, or than its key.
+#[tokio::test]
+async fn a_remembered_token_ends_with_itself_and_with_its_key() {
+    let edge = Edge::start().await;
+    let short = edge.token();
+    let mut claims = edge.claims();
+    claims["exp"] = json!(edge.now() + 24 * 3600);
+    let long = edge.pool.sign(&claims);
+    for _ in 0..2 {
+        assert_eq!((status(&edge, &short).await, status(&edge, &long).await), (200, 200));
+    }
+    edge.wait_s(3600 + 31);
+    assert_eq!((status(&edge, &short).await, status(&edge, &long).await), (401, 200));
+
+    // Another key comes by the same name.
+    let mut document = edge.pool.jwks();
+    let modulus = document["keys"][1]["n"].as_str().expect("a modulus");
+    let mut modulus = URL_SAFE_NO_PAD.decode(modulus).expect("base64url");
+    modulus[100] ^= 1;
+    document["keys"][1]["n"] = URL_SAFE_NO_PAD.encode(modulus).into();
+    edge.key_server.serve(document);
+    edge.wait_s(3601);
+    // The keys at hand serve the request that finds them old.
+    let begun = std::time::Instant::now();
+    while status(&edge, &long).await != 401 {
+        assert!(begun.elapsed().as_secs() < 10, "the token outlives its key");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}

@@ -69,7 +69,6 @@ impl Cdn {
             name: options.bucket.to_owned(),
             region: options.region.to_owned(),
             credentials: options.credentials,
-            clock: options.clock.clone(),
         };
         Ok(Cdn {
             keys: RwLock::new(KeyGroup::new(options.keys)?),
