@@ -12,8 +12,8 @@ use flodrama_asset::ErrorKind;
 
 use crate::coded::Scanner;
 use crate::decode::{VideoReader, stamps};
-use crate::error::{MediaError, Result, Step};
-use crate::input::open_upload;
+use crate::error::{MediaError, Result};
+use crate::input::{ANY_SIZE, NO_PICTURE, decoder_of, open_upload};
 use crate::source::{
     AudioTrack, Chapter, Colour, Keyframe, Purpose, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
 };
@@ -250,8 +250,7 @@ fn describe_video(stream: &Stream, limits: &Limits) -> Result<VideoTrack> {
         let message = format!("The video codec {} is not supported.", id.name());
         return Err(MediaError::new(ErrorKind::UnsupportedCodec, message));
     }
-    let context = codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
-    let decoder = context.decoder().video().map_err(|e| {
+    let decoder = decoder_of(stream.parameters(), ANY_SIZE)?.decoder().video().map_err(|e| {
         let message = format!("The video codec {} cannot be decoded.", id.name());
         MediaError::new(ErrorKind::UnsupportedCodec, message).detail(e)
     })?;
@@ -307,7 +306,7 @@ fn describe_audio(stream: &Stream) -> Option<AudioTrack> {
         return None;
     }
     let id = parameters.id();
-    let decoder = codec::Context::from_parameters(parameters).ok()?.decoder().audio().ok()?;
+    let decoder = decoder_of(parameters, NO_PICTURE).ok()?.decoder().audio().ok()?;
     let mask = decoder.channel_layout().bits();
     let speakers = match mask {
         0 => Vec::new(),
