@@ -144,8 +144,7 @@ pub fn open_input(
     ) -> std::ffi::c_int {
         ffi::AVERROR(ffmpeg::error::EPERM)
     }
-    // SAFETY: the context is ours until it is wrapped; libav frees it where opening fails, and so do we where looking
-    // fails; `io` outlives it on every path. libav keeps `nb_streams` streams and takes as many dictionaries, which we
+    // SAFETY: the context is ours until it is wrapped; libav frees it where opening fails; `io` outlives it on every path. libav keeps `nb_streams` streams and takes as many dictionaries, which we
     // free.
     unsafe {
         let mut context = ffi::avformat_alloc_context();
@@ -162,21 +161,27 @@ pub fn open_input(
         let mut each: Vec<_> = (0..(*context).nb_streams).map(|_| probing.clone().disown()).collect();
         let code = ffi::avformat_find_stream_info(context, each.as_mut_ptr());
         each.into_iter().for_each(|left| drop(ffmpeg::Dictionary::own(left)));
-        if code < 0 {
-            ffi::avformat_close_input(&mut context);
-            return Err(ffmpeg::Error::from(code));
-        }
-        Ok(ffmpeg::format::context::Input::wrap_with_custom_io(context, io))
+        // Owned from here on, so that it is closed on either path.
+        let input = ffmpeg::format::context::Input::wrap_with_custom_io(context, io);
+        done(code).map(|()| input)
     }
 }
 
 /// Closes every descriptor but standard input, output and error. To be called before this process opens any.
 pub fn close_inherited() -> std::io::Result<()> {
-    const FIRST: u32 = 3;
-    // SAFETY: nothing of this process owns any of them yet.
-    match unsafe { libc::syscall(libc::SYS_close_range, FIRST, u32::MAX, 0) } {
+    // SAFETY: nothing of this process owns any descriptor from 3 on yet.
+    match unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } {
         0 => Ok(()),
         _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+/// Makes a system call of `confine`'s list of those that are only tried, with arguments that are all zero.
+pub fn ask(call: i64) -> std::io::Result<()> {
+    // SAFETY: no argument leads to memory, and none of these calls changes any without.
+    match unsafe { libc::syscall(call, 0, 0, 0, 0, 0, 0) } {
+        -1 => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 
@@ -283,12 +288,8 @@ pub fn set_block_offsets(frame: &mut ffmpeg::frame::Video, columns: u32, offsets
 
 /// Writes out what C streams of this process still hold in memory: x264 keeps its statistics in one.
 pub fn flush_streams() {
-    // SAFETY: the C standard's own declaration.
-    unsafe extern "C" {
-        fn fflush(stream: *mut std::ffi::c_void) -> std::ffi::c_int;
-    }
     // SAFETY: the C standard defines a null stream as all of them. What fails shows when the file is read.
-    unsafe { fflush(ptr::null_mut()) };
+    unsafe { libc::fflush(ptr::null_mut()) };
 }
 
 /// Surfaces that encoders with look-ahead and B-frames may hold at a time, beyond what a decoder or a scaler needs
