@@ -34,10 +34,15 @@ SETTINGS = {
     "FLODRAMA_WORK__CHILD_WALL_S": str(WALL_S),
     "FLODRAMA_WORK__STALL_AFTER_S": str(WALL_S),
     "FLODRAMA_WORK__FAMILIES": "[]",
+    "FLODRAMA_LIMITS__MAX_DURATION_S": "600",
 }
 # A file becomes a few renditions by a few children: more than this, and a limit did not hold.
 MOST_S = 4 * WALL_S
 PORT, SECRET_PATH = b"127.0.0.1:18080", b"/tmp/media_canary.txt"
+
+
+# Sentences that name no fault of the file: it was not refused, it failed. Listed, so that somebody can look.
+OWN_FAULTS = ["The video could not be processed", "The finished stream did not pass", "The program that reads"]
 
 
 class Listener:
@@ -136,6 +141,12 @@ def reason(code, said):
     return "accepted" if code == 0 else "".join("N" if c.isdigit() else c for c in sentence)[:90]
 
 
+def last(said):
+    """The cause that engineers read."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""
+
+
 def corpus(listener, secret):
     """Files of FLODRAMA_MEDIA that mean harm, pointed at our own listener and secret."""
     folder = Path(os.environ.get("FLODRAMA_MEDIA", "")) / "hostile"
@@ -155,7 +166,7 @@ def one(options, folder, secret, kind, name, data, transcode):
     path.write_bytes(data)
     code, said, seconds, peak = worker(options.worker, "probe", [path], MOST_S)
     wrong = judge(name, code, said, seconds, peak, secret.token)
-    told = [(kind, "probe", name, reason(code, said), seconds, peak, wrong)]
+    told = [(kind, "probe", name, reason(code, said), seconds, peak, wrong, last(said))]
     if code == 0 and transcode and not wrong:
         out = folder / f"{path.name}.out"
         preset = ROOT / "tests/hostile/smallest.toml"
@@ -164,7 +175,7 @@ def one(options, folder, secret, kind, name, data, transcode):
         for written in out.rglob("*") if out.exists() else ():
             if written.is_symlink() or (written.is_file() and secret.token.encode() in written.read_bytes()):
                 wrong = f"{written.name} holds what is not its own"
-        told.append((kind, "transcode", name, reason(code, said), seconds, peak, wrong))
+        told.append((kind, "transcode", name, reason(code, said), seconds, peak, wrong, last(said)))
         shutil.rmtree(out, ignore_errors=True)
     path.unlink()
     return told
@@ -173,7 +184,7 @@ def one(options, folder, secret, kind, name, data, transcode):
 def table(results):
     """Rows by kind of file and step, and every reason that was given."""
     groups = collections.defaultdict(list)
-    for kind, step, _, sentence, seconds, peak, _ in results:
+    for kind, step, _, sentence, seconds, peak, *_ in results:
         groups[kind, step].append((sentence, seconds, peak))
     print(f"\n{'files':10} {'step':10} {'count':>6} {'accepted':>9} {'mean s':>7} {'most s':>7} {'most MiB':>9}")
     for (kind, step), rows in sorted(groups.items()):
@@ -181,6 +192,9 @@ def table(results):
         times, peaks = [s for _, s, _ in rows], [p for *_, p in rows]
         mean = sum(times) / len(times)
         print(f"{kind:10} {step:10} {len(rows):6} {accepted:9} {mean:7.2f} {max(times):7.2f} {max(peaks):9.0f}")
+    for sentence in OWN_FAULTS:
+        for _, step, name, said, *_, detail in (row for row in results if row[3].startswith(sentence)):
+            print(f"{step} {name}: {sentence} {detail}")
     print("\nreasons (N stands for digits):")
     for sentence, count in collections.Counter(row[3] for row in results).most_common():
         print(f"{count:6}  {sentence}")
@@ -212,7 +226,7 @@ def main():
                 for told in pool.map(lambda file: one(options, folder, secret, *file), files):
                     results += told
         table(results)
-        wrong = [(name, step, why) for _, step, name, _, _, _, why in results if why]
+        wrong = [(name, step, why) for _, step, name, _, _, _, why, _ in results if why]
         wrong += [("the listener", "any", f"was connected to: {hit!r}") for hit in listener.hits]
         if secret.was_read():
             wrong.append(("the secret", "any", "was read"))

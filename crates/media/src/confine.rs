@@ -18,7 +18,11 @@ mod limits;
 mod needs;
 
 /// System calls that no task needs and that no safe library makes: for trying whether they are denied.
-const TRIED: [(&str, i64); 10] = [
+const TRIED: [(&str, i64); 14] = [
+    ("ptrace", libc::SYS_ptrace),
+    ("process_vm_readv", libc::SYS_process_vm_readv),
+    ("unshare", libc::SYS_unshare),
+    ("setns", libc::SYS_setns),
     ("bpf", libc::SYS_bpf),
     ("perf_event_open", libc::SYS_perf_event_open),
     ("userfaultfd", libc::SYS_userfaultfd),

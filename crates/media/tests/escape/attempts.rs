@@ -5,17 +5,17 @@ use std::io::{self, Error, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use flodrama_media::confine::ask;
-use nix::errno::Errno;
-use nix::mount::MsFlags;
-use nix::sched::CloneFlags;
-use nix::sys::stat::{Mode, SFlag};
-use nix::sys::{inotify, memfd, ptrace, signal, socket, uio};
-use nix::unistd::{self, Pid};
+use rustix::fs::{CWD, FileType, MemfdFlags, Mode, inotify};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::net::{AddressFamily, SocketType};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::time::ClockId;
 
 use crate::world::World;
 
@@ -68,10 +68,7 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
     ("append to another job's file", Always, |w| {
         OpenOptions::new().append(true).open(&w.secret)?.write_all(b"\n")
     }),
-    ("empty another job's file", Always, |w| {
-        fs::write(w.foreign.join("long"), "long")?;
-        Ok(unistd::truncate(&w.foreign.join("long"), 0)?)
-    }),
+    ("empty another job's file", Always, |w| File::create(&w.secret).map(drop)),
     ("remove another job's file", Always, |w| {
         fs::write(w.foreign.join("gone"), "x")?;
         fs::remove_file(w.foreign.join("gone"))
@@ -89,14 +86,16 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
         std::os::unix::fs::symlink(&w.secret, w.out.join(fresh("link")))
     }),
     ("make a device", ToRoot, |_| {
-        let null = nix::sys::stat::makedev(1, 3);
-        Ok(nix::sys::stat::mknod("device", SFlag::S_IFCHR, Mode::S_IRUSR, null)?)
+        let null = rustix::fs::makedev(1, 3);
+        Ok(rustix::fs::mknodat(CWD, "device", FileType::CharacterDevice, Mode::RUSR, null)?)
     }),
-    ("make a pipe with a name", Always, |w| Ok(unistd::mkfifo(&w.out.join(fresh("pipe")), Mode::S_IRUSR)?)),
+    ("make a pipe with a name", Always, |w| {
+        let path = w.out.join(fresh("pipe"));
+        Ok(rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0)?)
+    }),
     ("watch another job's folder", Always, |w| {
-        let inotify = inotify::Inotify::init(inotify::InitFlags::empty())?;
-        inotify.add_watch(&w.foreign, inotify::AddWatchFlags::IN_CREATE)?;
-        Ok(())
+        let inotify = inotify::init(inotify::CreateFlags::empty())?;
+        Ok(inotify::add_watch(&inotify, &w.foreign, inotify::WatchFlags::CREATE).map(drop)?)
     }),
     ("write to its source", Perhaps, |_| {
         use std::os::fd::AsFd;
@@ -113,37 +112,23 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
     ("open its own memory as a file", Always, |_| {
         OpenOptions::new().write(true).open("/proc/self/mem").map(drop)
     }),
-    ("trace another process", ToRoot, |w| {
-        ptrace::attach(Pid::from_raw(w.victim))?;
-        nix::sys::wait::waitpid(Pid::from_raw(w.victim), None).ok();
-        Ok(ptrace::detach(Pid::from_raw(w.victim), None).or_else(reached)?)
-    }),
-    ("read another process's memory", ToRoot, |w| {
-        let remote = [uio::RemoteIoVec { base: 0, len: 1 }];
-        let mut byte = [0];
-        let mut local = [io::IoSliceMut::new(&mut byte)];
-        let read = uio::process_vm_readv(Pid::from_raw(w.victim), &mut local, &remote);
-        Ok(read.map(drop).or_else(reached)?)
-    }),
-    ("send a signal to another process", Always, |w| {
-        Ok(signal::kill(Pid::from_raw(w.victim), signal::Signal::SIGCONT)?)
-    }),
-    ("send a signal to its parent", Always, |_| {
-        let parent = Pid::from_raw(std::os::unix::process::parent_id() as i32);
-        Ok(signal::kill(parent, signal::Signal::SIGCONT)?)
-    }),
+    ("have itself traced", Always, |_| asked("ptrace")),
+    ("read another process's memory", Always, |_| asked("process_vm_readv")),
+    ("send a signal to another process", Always, |w| send_signal(w.victim)),
+    ("send a signal to its parent", Always, |_| send_signal(std::os::unix::process::parent_id() as i32)),
     ("get a handle of another process", Always, |w| {
-        let pid = rustix::process::Pid::from_raw(w.victim).expect("a process");
-        Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map(drop)?)
+        Ok(rustix::process::pidfd_open(process(w.victim), PidfdFlags::empty()).map(drop)?)
     }),
     ("start a shell", Always, |_| Command::new("/bin/sh").args(["-c", "true"]).status().map(drop)),
     ("start many processes", Always, |_| {
         (0..20).try_for_each(|_| Command::new("/bin/true").status().map(drop))
     }),
     ("make a program in memory", Always, |_| {
-        Ok(memfd::memfd_create(c"program", memfd::MFdFlags::empty()).map(drop)?)
+        Ok(rustix::fs::memfd_create("program", MemfdFlags::empty()).map(drop)?)
     }),
-    ("become another user", ToRoot, |_| Ok(unistd::setuid(unistd::Uid::from_raw(65_534))?)),
+    ("become another user", ToRoot, |_| {
+        Ok(rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534))?)
+    }),
     ("work with more priority", ToRoot, |_| Ok(rustix::process::nice(-5).map(drop)?)),
     // The network.
     ("connect to this machine", Always, |w| TcpStream::connect(("127.0.0.1", w.tcp)).map(drop)),
@@ -161,24 +146,21 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
     }),
     ("make a pair of sockets", Always, |_| UnixStream::pair().map(drop)),
     ("ask the kernel about the network", Always, |_| {
-        open_socket(socket::AddressFamily::Netlink, socket::SockType::Raw)
+        Ok(rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).map(drop)?)
     }),
-    ("send raw packets", ToRoot, |_| open_socket(socket::AddressFamily::Packet, socket::SockType::Raw)),
+    ("send raw packets", ToRoot, |_| {
+        Ok(rustix::net::socket(AddressFamily::PACKET, SocketType::RAW, None).map(drop)?)
+    }),
     // The kernel.
     ("mount", ToRoot, |_| {
         let own = std::env::current_dir()?;
-        let none: Option<&Path> = None;
-        nix::mount::mount(Some("tmpfs"), &own, Some("tmpfs"), MsFlags::empty(), none)?;
-        Ok(nix::mount::umount(&own)?)
+        rustix::mount::mount("tmpfs", &own, "tmpfs", MountFlags::empty(), None)?;
+        Ok(rustix::mount::unmount(&own, UnmountFlags::empty())?)
     }),
-    ("change the root folder", ToRoot, |_| Ok(unistd::chroot(".")?)),
-    ("swap the root folder", ToRoot, |_| Ok(unistd::pivot_root("/", "/").or_else(reached)?)),
-    ("make namespaces", ToRoot, |_| Ok(nix::sched::unshare(CloneFlags::CLONE_NEWNS)?)),
-    ("make a namespace of users", Perhaps, |_| Ok(nix::sched::unshare(CloneFlags::CLONE_NEWUSER)?)),
-    ("enter a namespace", Always, |_| {
-        Ok(nix::sched::setns(io::stdin(), CloneFlags::empty()).or_else(reached)?)
-    }),
-    ("change the machine's name", ToRoot, |_| Ok(unistd::sethostname("").or_else(reached)?)),
+    ("change the root folder", ToRoot, |_| Ok(rustix::process::chroot(".")?)),
+    ("swap the root folder", ToRoot, |_| Ok(rustix::process::pivot_root("/", "/").or_else(reached)?)),
+    ("make namespaces", Always, |_| asked("unshare")),
+    ("enter a namespace", Always, |_| asked("setns")),
     ("load a program into the kernel", ToRoot, |_| asked("bpf")),
     ("count what others do", Always, |_| asked("perf_event_open")),
     ("handle its own page faults", ToRoot, |_| asked("userfaultfd")),
@@ -206,8 +188,7 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
         held.map(drop)
     }),
     ("compute without end", Always, |_| {
-        use nix::time::{ClockId, clock_gettime};
-        while clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.tv_sec() < 3 {}
+        while rustix::time::clock_gettime(ClockId::ProcessCPUTime).tv_sec < 3 {}
         Ok(())
     }),
     ("raise a limit", Always, |_| {
@@ -243,19 +224,26 @@ fn fresh(name: &str) -> String {
     format!("{name}-{}", std::process::id())
 }
 
-fn open_socket(family: socket::AddressFamily, kind: socket::SockType) -> io::Result<()> {
-    Ok(socket::socket(family, kind, socket::SockFlag::empty(), None).map(drop)?)
+fn process(id: i32) -> Pid {
+    Pid::from_raw(id).expect("a process")
+}
+
+/// One that does nothing to a process that is not stopped.
+fn send_signal(to: i32) -> io::Result<()> {
+    Ok(rustix::process::kill_process(process(to), Signal::CONT)?)
 }
 
 /// Whoever is told that the arguments are wrong got as far as having them read.
-fn reached(e: Errno) -> nix::Result<()> {
+fn reached(e: Errno) -> rustix::io::Result<()> {
     match e {
-        Errno::EFAULT | Errno::EINVAL | Errno::EBUSY | Errno::ESRCH | Errno::ENOENT | Errno::EIO => Ok(()),
+        Errno::FAULT | Errno::INVAL | Errno::BUSY | Errno::SRCH | Errno::NOENT => Ok(()),
         denied => Err(denied),
     }
 }
 
 fn asked(name: &str) -> io::Result<()> {
-    let answer = ask(name).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)));
-    Ok(answer.or_else(reached)?)
+    match ask(name) {
+        Err(e) => Ok(Errno::from_io_error(&e).map_or(Err(Errno::NOSYS), reached)?),
+        Ok(()) => Ok(()),
+    }
 }
