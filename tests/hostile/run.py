@@ -35,6 +35,8 @@ SETTINGS = {
     "FLODRAMA_WORK__STALL_AFTER_S": str(WALL_S),
     "FLODRAMA_WORK__FAMILIES": "[]",
     "FLODRAMA_LIMITS__MAX_DURATION_S": "600",
+    "FLODRAMA_LIMITS__MAX_PIXELS": str(1920 * 1080),
+    "FLODRAMA_LIMITS__MAX_STREAMS": "20",
 }
 # A file becomes a few renditions by a few children: more than this, and a limit did not hold.
 MOST_S = 4 * WALL_S
@@ -114,7 +116,7 @@ def worker(binary, command, files, limit_s):
     return process.returncode, said, time.monotonic() - begun, usage.ru_maxrss / 1024
 
 
-def judge(name, code, said, seconds, peak_mib, token):
+def judge(kind, code, said, seconds, peak_mib, token):
     """What is wrong with how the worker took a file, if anything."""
     text = said.decode(errors="replace")
     if code not in (0, 1):
@@ -123,6 +125,10 @@ def judge(name, code, said, seconds, peak_mib, token):
         return "said the secret"
     if code == 1 and not text.strip():
         return "refused without a word"
+    if kind == "whole" and code:
+        return f"a file that nobody damaged was refused: {text[-300:]}"
+    if "settings are not valid" in text:
+        return f"nothing was tried: {text}"
     if "panicked" in text:
         return f"panicked: {text[-300:]}"
     if "sandbox:" in text:
@@ -165,13 +171,13 @@ def one(options, folder, secret, kind, name, data, transcode):
     path = folder / f"{kind}-{name}"[-200:]
     path.write_bytes(data)
     code, said, seconds, peak = worker(options.worker, "probe", [path], MOST_S)
-    wrong = judge(name, code, said, seconds, peak, secret.token)
+    wrong = judge(kind, code, said, seconds, peak, secret.token)
     told = [(kind, "probe", name, reason(code, said), seconds, peak, wrong, last(said))]
     if code == 0 and transcode and not wrong:
         out = folder / f"{path.name}.out"
         preset = ROOT / "tests/hostile/smallest.toml"
         code, said, seconds, peak = worker(options.worker, "transcode", [path, out, "--preset", preset], MOST_S)
-        wrong = judge(name, code, said, seconds, peak, secret.token)
+        wrong = judge(kind, code, said, seconds, peak, secret.token)
         for written in out.rglob("*") if out.exists() else ():
             if written.is_symlink() or (written.is_file() and secret.token.encode() in written.read_bytes()):
                 wrong = f"{written.name} holds what is not its own"
@@ -217,7 +223,8 @@ def main():
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             seeds = {path.name: path.read_bytes() for path in mutate.make_seeds(folder)}
-            files = [("pointing", n, d, True) for n, d in pointing.files(listener.port, secret.path, seeds)]
+            files = [("whole", name, data, True) for name, data in seeds.items()]
+            files += [("pointing", n, d, True) for n, d in pointing.files(listener.port, secret.path, seeds)]
             if not options.without_corpus:
                 files += [("corpus", n, d, True) for n, d in corpus(listener, secret)]
             for seed in range(options.seed, options.seed + options.files):

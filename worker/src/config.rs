@@ -227,6 +227,12 @@ fn table(text: &str, env: impl Iterator<Item = (String, String)>) -> Result<toml
         };
         section.insert(field.to_lowercase(), value);
     }
+    // One limit that is named leaves the others as they are.
+    if let Some(section) = table.get_mut("limits").and_then(toml::Value::as_table_mut) {
+        for (name, value) in toml::Table::try_from(limits()).map_err(invalid)? {
+            section.entry(name).or_insert(value);
+        }
+    }
     Ok(table)
 }
 
@@ -282,6 +288,8 @@ mod tests {
         let env = [("FLODRAMA_WORK__JOBS", "3"), ("FLODRAMA_S3__BUCKET", "other"), ("PATH", "/bin")];
         let config = parse(MINIMAL, &env).expect("config");
         assert_eq!((config.work.jobs, config.s3.bucket.as_str()), (Some(3), "other"));
+        let limits = parse(MINIMAL, &[("FLODRAMA_LIMITS__MAX_STREAMS", "5")]).expect("config").limits;
+        assert_eq!(limits, Limits { max_streams: 5, ..super::limits() });
         let list = parse(MINIMAL, &[("FLODRAMA_WORK__FAMILIES", "['qsv', 'x264']")]).expect("config");
         assert_eq!(list.work.families, ["qsv", "x264"]);
     }

@@ -34,6 +34,8 @@ const OWN_FORMATS: &str = "mov";
 const TEXT_FORMATS: &str = "srt,webvtt";
 /// A name that no protocol has: libav may open nothing by itself.
 const NO_PROTOCOL: &str = "none";
+/// A name that no decoder has.
+const NO_DECODER: &str = "none";
 /// Tracks are counted up to so many, to say how many there are.
 const COUNTED_STREAMS: u32 = 4000;
 /// For decoders that are asked how large the picture is, and never given any.
@@ -51,12 +53,12 @@ pub fn open_upload(file: File, limits: &Limits) -> Result<ffmpeg::format::contex
         return Err(MediaError::new(ErrorKind::EmptyFile, "The file is empty."));
     }
     let again = file.try_clone().map_err(|e| MediaError::io("source", &e))?;
-    match open_from_start(file, limits.max_streams, limits.max_pixels)? {
+    match open_from_start(file, limits.max_streams, Some(limits.max_pixels))? {
         Ok(input) => Ok(input),
         Err(e @ ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM }) => {
             // libav has the same error for too many tracks.
             let streams =
-                open_from_start(again, COUNTED_STREAMS, NO_PICTURE)?.map_or(0, |input| input.nb_streams());
+                open_from_start(again, COUNTED_STREAMS, None)?.map_or(0, |input| input.nb_streams());
             if streams > limits.max_streams {
                 let message =
                     format!("The file has {streams} tracks; at most {} are accepted.", limits.max_streams);
@@ -71,14 +73,27 @@ pub fn open_upload(file: File, limits: &Limits) -> Result<ffmpeg::format::contex
     }
 }
 
+/// Opens the source file of a task without the help of decoders: what the container says alone.
+pub fn open_container(
+    file: File,
+    limits: &Limits,
+) -> Result<std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error>> {
+    open_from_start(file, limits.max_streams, None)
+}
+
+/// `decoded`: pixels of a frame, at most, that may be decoded to learn what the tracks are; none where nothing may.
 fn open_from_start(
     mut file: File,
     max_streams: u32,
-    max_pixels: u64,
+    decoded: Option<u64>,
 ) -> Result<std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error>> {
     file.rewind().map_err(|e| MediaError::io("source", &e))?;
     let mut options = options(UPLOAD_FORMATS);
     options.set("max_streams", &max_streams.to_string());
+    if decoded.is_none() {
+        options.set("codec_whitelist", NO_DECODER);
+    }
+    let max_pixels = decoded.unwrap_or(NO_PICTURE);
     Ok(open(BufReader::with_capacity(READ_BUFFER, file), options, max_pixels))
 }
 

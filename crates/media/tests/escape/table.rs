@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::attempts::{self, Open};
 use crate::world::{DONE, Stage};
 
-/// Children start in a moment, on a busy machine in a few.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Two seconds of computing are soon over, on a busy machine not so soon.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What became of an attempt.
 struct Outcome {
