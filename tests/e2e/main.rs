@@ -11,6 +11,7 @@ mod browser;
 mod check;
 mod device;
 mod edge_peer;
+mod hostile;
 mod media;
 mod peer;
 mod preview;

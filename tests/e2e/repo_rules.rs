@@ -46,6 +46,41 @@ fn libav_is_named_in_the_media_crate_alone() {
     }
 }
 
+/// What reads untrusted bytes is reached through a media child alone, which confines itself first.
+#[test]
+fn sources_are_opened_in_one_place_and_by_children_alone() {
+    let media = Path::new("crates/media/src");
+    let places = [
+        ("avformat_open_input", &["sys.rs"][..]),
+        ("input_from_stream", &[]),
+        ("format::input(", &[]),
+        ("open_input(", &["input.rs", "sys.rs"]),
+        // Of a source; of what an encoder of ours gives.
+        ("Context::from_parameters", &["input.rs", "encoder.rs"]),
+        ("confine::apply", &["child.rs"]),
+    ];
+    for file in rust_files().into_iter().filter(|file| file.starts_with(media)) {
+        let text = read(&file);
+        for (call, rooms) in places {
+            let is_room = rooms.iter().any(|room| file == media.join(room));
+            let calls = text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(call));
+            assert!(!calls || is_room, "{} has {call}", file.display());
+        }
+    }
+    // What the crate shows: nothing that runs libav but the child.
+    let shown: Vec<String> = read(&media.join("lib.rs"))
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod "))
+        .map(|name| name.trim_end_matches(';').to_owned())
+        .collect();
+    assert_eq!(shown, ["child", "confine", "fault", "task"]);
+    for file in rust_files() {
+        let is_room =
+            file.starts_with("crates/media") || file == Path::new("worker/src/cli.rs") || file == this();
+        assert!(is_room || !read(&file).contains("child::main("), "{} is a media child", file.display());
+    }
+}
+
 #[test]
 fn unsafe_code_has_one_room_and_says_why_it_is_sound() {
     let sys = Path::new("crates/media/src/sys.rs");

@@ -1,14 +1,17 @@
-//! Runs media tasks in child processes: no credentials, no environment, the source as a read-only descriptor.
+//! Runs media tasks in child processes: no credentials, no environment, the source as a read-only descriptor, a folder of
+//! their own. Children confine themselves before they begin; what they say is not believed without a look.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use flodrama_asset::ErrorKind;
+use flodrama_asset::{ErrorKind, PublishedFile};
 use flodrama_media::MediaError;
 use flodrama_media::child::ARGUMENT;
-use flodrama_media::task::{Event, Output, SegmentWritten, Task, TrackWritten};
+use flodrama_media::confine::{Confined, Confinement};
+use flodrama_media::task::{Assignment, Event, Output, SegmentWritten, Task, TrackWritten};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -19,15 +22,22 @@ const STDERR_KEPT: usize = 4096;
 /// A line longer than this is no event of ours.
 const MAX_EVENT: u64 = 64 << 20;
 
+/// How Rust says that memory ran out, before it aborts.
+const NO_MEMORY: &str = "memory allocation of";
+
 /// How children are started.
 #[derive(Clone, Debug)]
 pub struct Children {
     /// The binary, which becomes a media child by its first argument.
     pub program: PathBuf,
-    /// Folder for task files.
+    /// Folder for task files, and for folders of children.
     pub scratch: PathBuf,
     /// A child that says nothing for so long is ended.
     pub stall_after: Duration,
+    /// A child that is not done after so long is ended, whatever it says.
+    pub end_after: Duration,
+    /// What a child may use.
+    pub confinement: Confinement,
 }
 
 /// What a finished child gave.
@@ -61,19 +71,22 @@ impl Children {
         mut hear: impl FnMut(Heard<'_>),
     ) -> Result<Finished> {
         let task_file = self.scratch.join(format!("{name}.task.json"));
-        let json = serde_json::to_vec(task).map_err(|e| JobError::internal("task", e))?;
+        let assignment = Assignment { confinement: self.confinement, task: task.clone() };
+        let json = serde_json::to_vec(&assignment).map_err(|e| JobError::internal("task", e))?;
         tokio::fs::write(&task_file, json).await.map_err(|e| JobError::io("task file", &e))?;
         let stdin = match source {
             Some(path) => Stdio::from(File::open(path).map_err(|e| JobError::io("open source", &e))?),
             None => Stdio::null(),
         };
+        let folder = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&self.scratch);
+        let folder = folder.map_err(|e| JobError::io("scratch", &e))?;
         let mut child = Command::new(&self.program)
             .arg(ARGUMENT)
             .arg(&task_file)
             .env_clear()
             // Errors alone: SVT-AV1 would print a banner for every GOP, where failures are looked for.
             .env("SVT_LOG", "1")
-            .current_dir(&self.scratch)
+            .current_dir(&folder)
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -83,7 +96,15 @@ impl Children {
             .spawn()
             .map_err(|e| JobError::io("start media child", &e))?;
         let stderr = child.stderr.take().map(keep_end);
-        let outcome = self.listen(name, &mut child, &mut hear).await;
+        let listening = self.listen(name, &mut child, &mut hear);
+        let outcome = match tokio::time::timeout(self.end_after, listening).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let message = "Processing took longer than a job may take and was ended.";
+                let detail = format!("{name}: not done after {} s", self.end_after.as_secs());
+                Err(JobError::new(ErrorKind::Stalled, message).detail(detail))
+            }
+        };
         if outcome.is_err() {
             // It may have stalled; a dead process is not an error here.
             let _ = child.start_kill();
@@ -98,10 +119,18 @@ impl Children {
         match outcome? {
             Some(Ok(finished)) => Ok(finished),
             Some(Err(failure)) => Err(JobError::from(with_stderr(failure, &said))),
-            None => Err(JobError::internal(
-                name,
-                format_args!("the media child ended without a result ({status}): {said}"),
-            )),
+            None => Err(died(name, status, &said)),
+        }
+    }
+
+    /// What holds a child on this machine.
+    ///
+    /// # Errors
+    /// `Config` where it is asked for more than this machine can.
+    pub async fn confined(&self) -> Result<Confined> {
+        match self.run("confine", &Task::Confine, None, |_| {}).await?.output {
+            Output::Confined(confined) => Ok(confined),
+            other => Err(JobError::internal("confine", format_args!("unexpected answer {other:?}"))),
         }
     }
 
@@ -127,7 +156,14 @@ impl Children {
                 }
             };
             let Some(line) = line else { return Ok(None) };
-            match serde_json::from_str(&line).map_err(|e| JobError::internal(name, e))? {
+            let event = serde_json::from_str(&line).map_err(|e| JobError::internal(name, e))?;
+            if let Some(path) = stray(&event) {
+                return Err(JobError::internal(
+                    name,
+                    format_args!("'{path}' is no file of a published tree"),
+                ));
+            }
+            match event {
                 Event::Progress(done) => hear(Heard::Progress(done)),
                 Event::Track(track) => hear(Heard::Track(&track)),
                 Event::Segment(segment) => {
@@ -139,6 +175,48 @@ impl Children {
             }
         }
     }
+}
+
+/// A path that a child says and that leads out of the tree, or to nothing that is published: what is read and uploaded by
+/// it is this process's to decide.
+fn stray(event: &Event) -> Option<&str> {
+    let is_stray = |path: &&str| PublishedFile::parse(path).is_none();
+    match event {
+        Event::Segment(segment) => Some(segment.path.as_str()).filter(is_stray),
+        Event::Done(output) => match output.as_ref() {
+            Output::Stills(stills) => stills.files.iter().map(|(path, _)| path.as_str()).find(is_stray),
+            Output::Subtitles(subtitles) => {
+                subtitles.file.iter().map(|(path, _)| path.as_str()).find(is_stray)
+            }
+            _ => None,
+        },
+        Event::Progress(_) | Event::Track(_) | Event::Failed(_) => None,
+    }
+}
+
+/// What it means that a child ended without a word.
+fn died(name: &str, status: ExitStatus, said: &str) -> JobError {
+    use rustix::process::Signal;
+    let signal = status.signal().unwrap_or(0);
+    let is = |one: Signal| signal == one.as_raw();
+    let detail = format!("{name}: the media child ended without a result ({status}): {said}");
+    if is(Signal::XCPU) {
+        let message = "The file takes more computing time than a job may use.";
+        return JobError::new(ErrorKind::OverLimit, message).detail(detail);
+    }
+    if is(Signal::ABORT) && said.contains(NO_MEMORY) {
+        let message = "The file needs more memory than a job may use.";
+        return JobError::new(ErrorKind::OverLimit, message).detail(detail);
+    }
+    if is(Signal::SYS) {
+        let message = "Processing was ended because the file made it try what no video needs.";
+        return JobError::new(ErrorKind::Internal, message).detail(format_args!("sandbox: {detail}"));
+    }
+    if signal != 0 && !is(Signal::KILL) {
+        let message = "The program that reads the file broke down over it.";
+        return JobError::new(ErrorKind::Internal, message).detail(detail);
+    }
+    JobError::internal(name, detail)
 }
 
 /// Drains a child's standard error, so that it never blocks on it, and keeps the end.

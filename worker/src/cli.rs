@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use flodrama_media::child;
 
 use crate::app::App;
-use crate::config::{Config, Log, LogFormat};
+use crate::config::{Config, Local, Log, LogFormat};
 use crate::error::JobError;
 use crate::family::FamilyError;
 use crate::plan::PresetError;
@@ -142,6 +142,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
                 return Ok(());
             }
             log(&config.log)?;
+            say_confined(&config).await?;
             let app = App::load(config).await?;
             tracing::info!("waiting for uploads");
             app.run(stop_signal()).await;
@@ -149,15 +150,31 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Transcode { input, out_dir, preset, family, jobs, json } => {
             let asked = inspect::Asked { preset: preset.preset, family: family.family };
-            transcode::run(&input, &out_dir, &asked, jobs.map(usize::from), json.json).await
+            let local = Local::load(cli.config.as_deref())?;
+            transcode::run(&input, &out_dir, &asked, jobs.map(usize::from), &local, json.json).await
         }
-        Command::Probe { input, json } => inspect::probe(&input, json.json).await,
+        Command::Probe { input, json } => {
+            inspect::probe(&input, &Local::load(cli.config.as_deref())?, json.json).await
+        }
         Command::Plan { input, preset, family, json } => {
             let asked = inspect::Asked { preset: preset.preset, family: family.family };
-            inspect::plan(&input, &asked, json.json).await
+            inspect::plan(&input, &asked, &Local::load(cli.config.as_deref())?, json.json).await
         }
-        Command::Encoders { json } => inspect::encoders(json.json).await,
+        Command::Encoders { json } => {
+            inspect::encoders(&Local::load(cli.config.as_deref())?, json.json).await
+        }
     }
+}
+
+/// Says what holds media children here. Where that is less than the settings ask for, the worker does not start.
+async fn say_confined(config: &Config) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let confined = config.work.children(scratch.path())?.confined().await?;
+    tracing::info!(enforced = confined.enforced.join("; "), "media children are confined");
+    for what in &confined.missing {
+        tracing::warn!(what, "media children are confined less than this could be");
+    }
+    Ok(())
 }
 
 fn log(log: &Log) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flodrama_media::confine::{Confinement, Isolation};
 use flodrama_media::task::Limits;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,14 @@ pub struct Work {
     pub device_sessions: u32,
     /// Seconds of silence after which a media child is ended.
     pub stall_after_s: u64,
+    /// Seconds that a media child may take in all.
+    pub child_wall_s: u64,
+    /// Seconds of computing time that a media child may take, all its threads together.
+    pub child_cpu_s: u64,
+    /// Memory of a media child that encodes, in MiB; others get a quarter of it.
+    pub child_memory_mib: u64,
+    /// How strictly media children are confined.
+    pub isolation: Isolation,
     /// The binary that is started as media child; this very binary where none is given.
     pub child: Option<PathBuf>,
 }
@@ -114,6 +123,10 @@ impl Default for Work {
             families,
             device_sessions: 8,
             stall_after_s: 300,
+            child_wall_s: 6 * 3600,
+            child_cpu_s: 6 * 3600,
+            child_memory_mib: 8192,
+            isolation: Isolation::Full,
             child: None,
         }
     }
@@ -148,45 +161,93 @@ pub enum ConfigError {
 impl Config {
     /// Reads the file, if one is named, and the environment over it.
     pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-        let text = match file {
-            Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Read(path.to_owned(), e))?,
-            None => String::new(),
-        };
-        Config::parse(&text, std::env::vars())
+        Config::parse(&text(file)?, std::env::vars())
     }
 
     fn parse(text: &str, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-        let invalid = |e: &dyn std::fmt::Display| ConfigError::Invalid(e.to_string());
-        let mut table: toml::Table = text.parse().map_err(|e| invalid(&e))?;
-        for (name, value) in env {
-            let Some((section, field)) = name.strip_prefix("FLODRAMA_").and_then(|n| n.split_once("__"))
-            else {
-                continue;
-            };
-            let section = table.entry(section.to_lowercase()).or_insert_with(|| toml::Table::new().into());
-            let Some(section) = section.as_table_mut() else { continue };
-            // Numbers, booleans and lists are written bare in TOML; anything else is text.
-            let value = match value.parse::<toml::Value>() {
-                Ok(v) if !v.is_str() && !v.is_datetime() && !v.is_table() => v,
-                _ => toml::Value::String(value),
-            };
-            section.insert(field.to_lowercase(), value);
-        }
-        let config: Config = table.try_into().map_err(|e| invalid(&e))?;
+        let config: Config = table(text, env)?.try_into().map_err(invalid)?;
         if !(10..=43_200).contains(&config.queue.visibility_timeout_s) {
-            return Err(invalid(&"queue.visibility_timeout_s is 10 to 43200"));
+            return Err(invalid("queue.visibility_timeout_s is 10 to 43200"));
         }
-        if config.work.jobs == Some(0) || config.work.stall_after_s == 0 {
-            return Err(invalid(&"work.jobs and work.stall_after_s start at 1"));
-        }
-        if config.work.device_sessions == 0 {
-            return Err(invalid(&"work.device_sessions starts at 1; work.families = [] uses no device"));
-        }
+        config.work.check()?;
         Ok(config)
     }
 }
 
+/// What commands on local files go by: `[work]` and `[limits]` alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Local {
+    /// How work is done.
+    pub work: Work,
+    /// What a source may be at most.
+    pub limits: Limits,
+}
+
+impl Local {
+    /// Reads the file, if one is named, and the environment over it. Other sections are not looked at.
+    pub fn load(file: Option<&Path>) -> Result<Local, ConfigError> {
+        let mut table = table(&text(file)?, std::env::vars())?;
+        let work: Work = match table.remove("work") {
+            Some(section) => section.try_into().map_err(invalid)?,
+            None => Work::default(),
+        };
+        work.check()?;
+        let limits = match table.remove("limits") {
+            Some(section) => section.try_into().map_err(invalid)?,
+            None => limits(),
+        };
+        Ok(Local { work, limits })
+    }
+}
+
+fn invalid(e: impl std::fmt::Display) -> ConfigError {
+    ConfigError::Invalid(e.to_string())
+}
+
+fn text(file: Option<&Path>) -> Result<String, ConfigError> {
+    match file {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Read(path.to_owned(), e)),
+        None => Ok(String::new()),
+    }
+}
+
+/// The file's text with the environment over it.
+fn table(text: &str, env: impl Iterator<Item = (String, String)>) -> Result<toml::Table, ConfigError> {
+    let mut table: toml::Table = text.parse().map_err(invalid)?;
+    for (name, value) in env {
+        let Some((section, field)) = name.strip_prefix("FLODRAMA_").and_then(|n| n.split_once("__")) else {
+            continue;
+        };
+        let section = table.entry(section.to_lowercase()).or_insert_with(|| toml::Table::new().into());
+        let Some(section) = section.as_table_mut() else { continue };
+        // Numbers, booleans and lists are written bare in TOML; anything else is text.
+        let value = match value.parse::<toml::Value>() {
+            Ok(v) if !v.is_str() && !v.is_datetime() && !v.is_table() => v,
+            _ => toml::Value::String(value),
+        };
+        section.insert(field.to_lowercase(), value);
+    }
+    // One limit that is named leaves the others as they are.
+    if let Some(section) = table.get_mut("limits").and_then(toml::Value::as_table_mut) {
+        for (name, value) in toml::Table::try_from(limits()).map_err(invalid)? {
+            section.entry(name).or_insert(value);
+        }
+    }
+    Ok(table)
+}
+
 impl Work {
+    fn check(&self) -> Result<(), ConfigError> {
+        let counts = [self.stall_after_s, self.child_wall_s, self.child_cpu_s, self.child_memory_mib];
+        if self.jobs == Some(0) || counts.contains(&0) {
+            return Err(invalid("work.jobs, work.stall_after_s and the limits of a child start at 1"));
+        }
+        if self.device_sessions == 0 {
+            return Err(invalid("work.device_sessions starts at 1; work.families = [] uses no device"));
+        }
+        Ok(())
+    }
+
     /// Children at a time.
     pub fn slots(&self) -> usize {
         self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
@@ -198,8 +259,17 @@ impl Work {
             Some(program) => program.clone(),
             None => std::env::current_exe()?,
         };
-        let stall_after = Duration::from_secs(self.stall_after_s);
-        Ok(crate::child::Children { program, scratch: scratch.to_owned(), stall_after })
+        Ok(crate::child::Children {
+            program,
+            scratch: scratch.to_owned(),
+            stall_after: Duration::from_secs(self.stall_after_s),
+            end_after: Duration::from_secs(self.child_wall_s),
+            confinement: Confinement {
+                isolation: self.isolation,
+                memory_mib: self.child_memory_mib,
+                cpu_s: self.child_cpu_s,
+            },
+        })
     }
 }
 
@@ -218,6 +288,8 @@ mod tests {
         let env = [("FLODRAMA_WORK__JOBS", "3"), ("FLODRAMA_S3__BUCKET", "other"), ("PATH", "/bin")];
         let config = parse(MINIMAL, &env).expect("config");
         assert_eq!((config.work.jobs, config.s3.bucket.as_str()), (Some(3), "other"));
+        let limits = parse(MINIMAL, &[("FLODRAMA_LIMITS__MAX_STREAMS", "5")]).expect("config").limits;
+        assert_eq!(limits, Limits { max_streams: 5, ..super::limits() });
         let list = parse(MINIMAL, &[("FLODRAMA_WORK__FAMILIES", "['qsv', 'x264']")]).expect("config");
         assert_eq!(list.work.families, ["qsv", "x264"]);
     }
@@ -228,6 +300,8 @@ mod tests {
         assert!(parse(&format!("{MINIMAL}[work]\njosb = 3\n"), &[]).is_err(), "unknown field");
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__JOBS", "0")]).is_err());
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__DEVICE_SESSIONS", "0")]).is_err());
+        assert!(parse(MINIMAL, &[("FLODRAMA_WORK__CHILD_MEMORY_MIB", "0")]).is_err());
+        assert!(parse(MINIMAL, &[("FLODRAMA_WORK__ISOLATION", "none")]).is_err(), "there is always some");
         assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__VISIBILITY_TIMEOUT_S", "43201")]).is_err());
     }
 

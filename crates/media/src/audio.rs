@@ -14,12 +14,12 @@ mod true_peak;
 use std::fs::File;
 
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::{ChannelLayout, codec, format};
+use ffmpeg_next::{ChannelLayout, format};
 use flodrama_asset::ErrorKind;
 
 use crate::child::Reporter;
 use crate::error::{MediaError, Result, Step};
-use crate::input::open_upload;
+use crate::input::{decoder_of, open_upload};
 use crate::task::{AudioTask, Loudness, LoudnessTarget, Written};
 use chain::Chain;
 use encoder::Encoder;
@@ -128,9 +128,7 @@ fn open_decoder(input: &ffmpeg::format::context::Input, task: &AudioTask) -> Res
     let stream =
         input.stream(task.stream).ok_or_else(|| MediaError::internal("open audio", "no such stream"))?;
     let id = stream.parameters().id();
-    let mut context = codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
-    context.set_threading(ffmpeg::threading::Config::count(1));
-    let mut decoder = context.decoder();
+    let mut decoder = decoder_of(stream.parameters(), task.limits.max_pixels)?.decoder();
     decoder.set_packet_time_base(stream.time_base());
     decoder.audio().map_err(|e| {
         let message = format!("The audio codec {} cannot be decoded.", id.name());

@@ -9,7 +9,7 @@ use flodrama_asset::ErrorKind;
 
 use crate::Keyframe;
 use crate::error::{MediaError, Result, Step};
-use crate::input::open_upload;
+use crate::input::{decoder_of, open_upload};
 use crate::one_size::OneSize;
 use crate::sys::HardwareDevice;
 use crate::task::Limits;
@@ -213,10 +213,7 @@ pub fn decoder(
 ) -> Result<ffmpeg::decoder::Video> {
     let stream = input.stream(stream).ok_or_else(|| MediaError::internal("open stream", "no such stream"))?;
     let id = stream.parameters().id();
-    let mut context =
-        ffmpeg::codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
-    crate::sys::set_max_pixels(&mut context, limits.max_pixels);
-    context.set_threading(ffmpeg::threading::Config::count(1));
+    let mut context = decoder_of(stream.parameters(), limits.max_pixels)?;
     if let Some(device) = device {
         device.decode_with(&mut context);
     }

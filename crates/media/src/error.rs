@@ -16,6 +16,9 @@ pub struct MediaError {
     pub detail: String,
 }
 
+/// As the C library words `ENOMEM`, and libav with it.
+const NO_MEMORY: &str = "Cannot allocate memory";
+
 pub(crate) type Result<T> = std::result::Result<T, MediaError>;
 
 impl MediaError {
@@ -37,6 +40,16 @@ impl MediaError {
             "The video could not be processed because of a fault on our side.",
         )
         .detail(format_args!("{what}: {cause}"))
+    }
+
+    /// Tells what a file was too much for from faults of ours: memory of a child is limited, so the same file fails again
+    /// wherever it is tried.
+    pub(crate) fn out_of_memory(self) -> MediaError {
+        if !self.detail.contains(NO_MEMORY) {
+            return self;
+        }
+        let message = "The file needs more memory than a job may use.";
+        MediaError::new(ErrorKind::OverLimit, message).detail(self.detail)
     }
 
     /// A file could not be written or read; a full disk is told from the rest.

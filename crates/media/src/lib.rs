@@ -2,7 +2,7 @@
 //!
 //! libav never runs in a process that holds credentials: the worker starts a child, hands it the source as its
 //! standard input and one [`task::Task`], and reads [`task::Event`]s from its standard output. [`child::main`] is that
-//! child. Nothing here knows of AWS, of playlists or of async.
+//! child, which [`confine`] holds to what its task needs before libav is called. Nothing here knows of AWS, of playlists or of async.
 //!
 //! The life of a chunk: [`task::ChunkTask`] -> `decode` (one range of the source) -> `cadence` (source frames to a
 //! constant frame rate) -> `scale` (a cascade of sizes) -> `encoder` (one for each rung) -> `cmaf` (segments) ->
@@ -17,6 +17,7 @@ pub mod child;
 mod chunk;
 mod cmaf;
 mod coded;
+pub mod confine;
 mod copy;
 mod decode;
 mod encoder;

@@ -12,8 +12,8 @@ use flodrama_asset::ErrorKind;
 
 use crate::coded::Scanner;
 use crate::decode::{VideoReader, stamps};
-use crate::error::{MediaError, Result, Step};
-use crate::input::open_upload;
+use crate::error::{MediaError, Result};
+use crate::input::{ANY_SIZE, NO_PICTURE, decoder_of, open_container, open_upload};
 use crate::source::{
     AudioTrack, Chapter, Colour, Keyframe, Purpose, Ratio, Scanning, SourceInfo, SubtitleTrack, VideoTrack,
 };
@@ -33,11 +33,12 @@ const EMPTY_TEXT: usize = 2;
 pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     let bytes = source.metadata().map_err(|e| MediaError::io("source", &e))?.len();
     let again = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
+    let container = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
     let mut input = open_upload(source, limits)?;
     let is_known = |s: &Stream| s.parameters().id() != codec::Id::None;
     let stream = input.streams().best(media::Type::Video).filter(|s| !is_cover(s) && is_known(s));
     let Some(stream) = stream else { return Err(no_video(&input)) };
-    let mut video = describe_video(&stream, limits)?;
+    let mut video = describe_video(&stream, limits, container)?;
     let index = stream.index();
     let h264 = stream.parameters().id() == codec::Id::H264;
     let mut scanner = h264.then(|| Scanner::new(&crate::sys::configuration(&stream)));
@@ -245,18 +246,21 @@ fn whole(declared_s: f64, held_s: f64) -> Result<()> {
     Ok(())
 }
 
-fn describe_video(stream: &Stream, limits: &Limits) -> Result<VideoTrack> {
+/// `container`: the source once more, in case that its decoder refused the size.
+fn describe_video(stream: &Stream, limits: &Limits, container: File) -> Result<VideoTrack> {
     let id = stream.parameters().id();
     if ffmpeg::decoder::find(id).is_none() {
         let message = format!("The video codec {} is not supported.", id.name());
         return Err(MediaError::new(ErrorKind::UnsupportedCodec, message));
     }
-    let context = codec::Context::from_parameters(stream.parameters()).step("codec parameters")?;
-    let decoder = context.decoder().video().map_err(|e| {
+    let decoder = decoder_of(stream.parameters(), ANY_SIZE)?.decoder().video().map_err(|e| {
         let message = format!("The video codec {} cannot be decoded.", id.name());
         MediaError::new(ErrorKind::UnsupportedCodec, message).detail(e)
     })?;
-    let (width, height) = (decoder.width(), decoder.height());
+    let (mut width, mut height) = (decoder.width(), decoder.height());
+    if width == 0 || height == 0 {
+        (width, height) = declared_size(container, stream.index(), limits).unwrap_or((0, 0));
+    }
     if width == 0 || height == 0 {
         return Err(MediaError::new(
             ErrorKind::NotMedia,
@@ -302,13 +306,22 @@ fn describe_video(stream: &Stream, limits: &Limits) -> Result<VideoTrack> {
     })
 }
 
+/// The size that the container declares. Reads the file from its start, so that nobody else can go on with it.
+fn declared_size(file: File, stream: usize, limits: &Limits) -> Option<(u32, u32)> {
+    let input = open_container(file, limits).ok()?.ok()?;
+    let decoder = decoder_of(input.stream(stream)?.parameters(), ANY_SIZE).ok()?.decoder().video().ok()?;
+    // One that we accept was not refused for its size: it is unknown, whatever is declared.
+    let size = (decoder.width(), decoder.height());
+    (u64::from(size.0) * u64::from(size.1) > limits.max_pixels).then_some(size)
+}
+
 fn describe_audio(stream: &Stream) -> Option<AudioTrack> {
     let parameters = stream.parameters();
     if parameters.medium() != media::Type::Audio {
         return None;
     }
     let id = parameters.id();
-    let decoder = codec::Context::from_parameters(parameters).ok()?.decoder().audio().ok()?;
+    let decoder = decoder_of(parameters, NO_PICTURE).ok()?.decoder().audio().ok()?;
     let mask = decoder.channel_layout().bits();
     let speakers = match mask {
         0 => Vec::new(),

@@ -7,7 +7,7 @@ use std::ptr;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::ffi;
 
-use crate::error::{MediaError, Result};
+use crate::error::{MediaError, Result, Step};
 
 /// Opens `encoder` as `codec` and refuses options that it does not know. (ffmpeg-next throws the leftovers away, so a
 /// mistyped option would pass unnoticed.)
@@ -16,13 +16,7 @@ pub fn open_video_encoder(
     codec: ffmpeg::Codec,
     options: ffmpeg::Dictionary,
 ) -> Result<ffmpeg::encoder::video::Encoder> {
-    // SAFETY: the context and the codec are alive for the call; the dictionary is disowned and owned again after.
-    let (code, left) = unsafe {
-        let mut raw = options.disown();
-        let code = ffi::avcodec_open2(encoder.as_mut_ptr(), codec.as_ptr(), &mut raw);
-        (code, ffmpeg::Dictionary::own(raw))
-    };
-    refuse(code, &left, codec.name())?;
+    open(&mut encoder, codec, options)?;
     Ok(ffmpeg::encoder::video::Encoder(encoder))
 }
 
@@ -32,60 +26,64 @@ pub fn open_audio_encoder(
     codec: ffmpeg::Codec,
     options: ffmpeg::Dictionary,
 ) -> Result<ffmpeg::encoder::audio::Encoder> {
-    // SAFETY: as in `open_video_encoder`.
-    let (code, left) = unsafe {
-        let mut raw = options.disown();
-        let code = ffi::avcodec_open2(encoder.as_mut_ptr(), codec.as_ptr(), &mut raw);
-        (code, ffmpeg::Dictionary::own(raw))
-    };
-    refuse(code, &left, codec.name())?;
+    open(&mut encoder, codec, options)?;
     Ok(ffmpeg::encoder::audio::Encoder(encoder))
 }
 
-fn refuse(code: i32, left: &ffmpeg::Dictionary, codec: &str) -> Result<()> {
-    if code < 0 {
-        return Err(MediaError::internal(&format!("open encoder {codec}"), ffmpeg::Error::from(code)));
-    }
+/// What a call of libav's says by a negative number.
+fn done(code: i32) -> std::result::Result<(), ffmpeg::Error> {
+    if code < 0 { Err(ffmpeg::Error::from(code)) } else { Ok(()) }
+}
+
+fn open(
+    context: &mut ffmpeg::codec::Context,
+    codec: ffmpeg::Codec,
+    options: ffmpeg::Dictionary,
+) -> Result<()> {
+    // SAFETY: the context and the codec are alive for the call; the dictionary is disowned and owned again after.
+    let (code, left) = unsafe {
+        let mut raw = options.disown();
+        let code = ffi::avcodec_open2(context.as_mut_ptr(), codec.as_ptr(), &mut raw);
+        (code, ffmpeg::Dictionary::own(raw))
+    };
+    let step = format!("open encoder {}", codec.name());
+    done(code).step(&step)?;
     match left.iter().next() {
-        Some((key, _)) => {
-            Err(MediaError::internal(&format!("open encoder {codec}"), format!("no option '{key}'")))
-        }
+        Some((key, _)) => Err(MediaError::internal(&step, format!("no option '{key}'"))),
         None => Ok(()),
     }
 }
 
 /// The parameter sets or codec configuration of an opened context.
 pub fn extradata(context: &ffmpeg::codec::Context) -> Vec<u8> {
-    // SAFETY: libav keeps `extradata` valid for `extradata_size` bytes as long as the context lives; we copy.
-    unsafe {
-        let raw = context.as_ptr();
-        if (*raw).extradata.is_null() || (*raw).extradata_size <= 0 {
-            return Vec::new();
-        }
-        std::slice::from_raw_parts((*raw).extradata, (*raw).extradata_size as usize).to_vec()
-    }
+    // SAFETY: libav keeps `extradata` valid for `extradata_size` bytes as long as the context lives.
+    unsafe { copied((*context.as_ptr()).extradata, (*context.as_ptr()).extradata_size) }
 }
 
 /// The codec configuration of a source's track: an `avcC` record, parameter sets, or nothing.
 pub fn configuration(stream: &ffmpeg::format::stream::Stream) -> Vec<u8> {
-    // SAFETY: a live stream's parameters; libav keeps `extradata` valid for `extradata_size` bytes, we copy.
+    // SAFETY: a live stream's parameters; libav keeps `extradata` valid for `extradata_size` bytes.
     unsafe {
         let parameters = (*stream.as_ptr()).codecpar;
-        if (*parameters).extradata.is_null() || (*parameters).extradata_size <= 0 {
-            return Vec::new();
-        }
-        std::slice::from_raw_parts((*parameters).extradata, (*parameters).extradata_size as usize).to_vec()
+        copied((*parameters).extradata, (*parameters).extradata_size)
     }
+}
+
+// SAFETY: to be called with `size` bytes that are valid for the call, or a null pointer.
+unsafe fn copied(bytes: *const u8, size: i32) -> Vec<u8> {
+    if bytes.is_null() || size <= 0 {
+        return Vec::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(bytes, size as usize).to_vec() }
 }
 
 /// What a decoder must know of the stream of an opened encoder.
 pub fn parameters(encoder: &ffmpeg::codec::Context) -> Result<ffmpeg::codec::Parameters> {
     let mut parameters = ffmpeg::codec::Parameters::new();
     // SAFETY: both are live; libav copies what it needs.
-    match unsafe { ffi::avcodec_parameters_from_context(parameters.as_mut_ptr(), encoder.as_ptr()) } {
-        e if e < 0 => Err(MediaError::internal("codec parameters", ffmpeg::Error::from(e))),
-        _ => Ok(parameters),
-    }
+    let code = unsafe { ffi::avcodec_parameters_from_context(parameters.as_mut_ptr(), encoder.as_ptr()) };
+    done(code).step("codec parameters").map(|()| parameters)
 }
 
 /// Makes `encoder`, not opened yet, take surfaces from the pool that `surface` is of.
@@ -118,10 +116,79 @@ pub fn initial_padding(context: &ffmpeg::codec::Context) -> u32 {
     unsafe { (*context.as_ptr()).initial_padding.max(0) as u32 }
 }
 
-/// Limits what a decoder may allocate for one frame.
-pub fn set_max_pixels(context: &mut ffmpeg::codec::Context, pixels: u64) {
-    // SAFETY: a plain field write of a live, unopened context.
-    unsafe { (*context.as_mut_ptr()).max_pixels = i64::try_from(pixels).unwrap_or(i64::MAX) }
+/// Limits what a decoder, not opened yet, may be and may allocate: those of `codecs` alone (names between commas), for
+/// frames of so many pixels and so many samples of a channel.
+pub fn limit_decoder(context: &mut ffmpeg::codec::Context, codecs: &CStr, pixels: u64, samples: u32) {
+    // SAFETY: a live, unopened context: plain field writes, and an option whose text libav copies.
+    unsafe {
+        let raw = context.as_mut_ptr();
+        (*raw).max_pixels = i64::try_from(pixels).unwrap_or(i64::MAX);
+        (*raw).max_samples = i64::from(samples);
+        ffi::av_opt_set(raw.cast(), c"codec_whitelist".as_ptr(), codecs.as_ptr(), 0);
+    }
+}
+
+/// Opens what `io` reads and looks into its streams, with `options` for the demuxer and `probing` for the decoders that
+/// looking takes. Whatever a file says, no other one is opened: libav asks, and is refused.
+pub fn open_input(
+    mut io: ffmpeg::format::context::StreamIo,
+    options: ffmpeg::Dictionary,
+    probing: &ffmpeg::Dictionary,
+) -> std::result::Result<ffmpeg::format::context::Input, ffmpeg::Error> {
+    extern "C" fn refuse(
+        _: *mut ffi::AVFormatContext,
+        _: *mut *mut ffi::AVIOContext,
+        _: *const std::ffi::c_char,
+        _: std::ffi::c_int,
+        _: *mut *mut ffi::AVDictionary,
+    ) -> std::ffi::c_int {
+        ffi::AVERROR(ffmpeg::error::EPERM)
+    }
+    // SAFETY: the context is ours until it is wrapped; libav frees it where opening fails; `io` outlives it on every path. libav keeps `nb_streams` streams and takes as many dictionaries, which we
+    // free.
+    unsafe {
+        let mut context = ffi::avformat_alloc_context();
+        if context.is_null() {
+            return Err(ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM });
+        }
+        (*context).pb = io.as_mut_ptr();
+        (*context).io_open = Some(refuse);
+        (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO;
+        let mut options = options.disown();
+        let code = ffi::avformat_open_input(&mut context, ptr::null(), ptr::null_mut(), &mut options);
+        drop(ffmpeg::Dictionary::own(options));
+        done(code)?;
+        let mut each: Vec<_> = (0..(*context).nb_streams).map(|_| probing.clone().disown()).collect();
+        let code = ffi::avformat_find_stream_info(context, each.as_mut_ptr());
+        each.into_iter().for_each(|left| drop(ffmpeg::Dictionary::own(left)));
+        // Owned from here on, so that it is closed on either path.
+        let input = ffmpeg::format::context::Input::wrap_with_custom_io(context, io);
+        done(code).map(|()| input)
+    }
+}
+
+/// Closes every descriptor but standard input, output and error. To be called before this process opens any.
+pub fn close_inherited() -> std::io::Result<()> {
+    // SAFETY: nothing of this process owns any descriptor from 3 on yet.
+    match unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+/// Makes a system call of `confine`'s list of those that are only tried, with arguments that are all zero.
+pub fn ask(call: i64) -> std::io::Result<()> {
+    // SAFETY: no argument leads to memory, and none of these calls changes any without.
+    match unsafe { libc::syscall(call, 0, 0, 0, 0, 0, 0) } {
+        -1 => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Leaves the namespaces named, of which the one of descriptors is never one.
+pub fn leave_namespaces(flags: rustix::thread::UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: descriptors stay shared.
+    unsafe { rustix::thread::unshare_unsafe(flags.difference(rustix::thread::UnshareFlags::FILES)) }
 }
 
 /// One thread for a filter graph: children fill the cores, threads inside them would only contend.
@@ -159,11 +226,8 @@ pub fn subtitle_header(context: &ffmpeg::codec::Context) -> String {
     // SAFETY: libav keeps `subtitle_header` valid for `subtitle_header_size` bytes as long as the context lives; we copy.
     unsafe {
         let raw = context.as_ptr();
-        if (*raw).subtitle_header.is_null() || (*raw).subtitle_header_size <= 0 {
-            return String::new();
-        }
-        let size = (*raw).subtitle_header_size as usize;
-        String::from_utf8_lossy(std::slice::from_raw_parts((*raw).subtitle_header, size)).into_owned()
+        let header = copied((*raw).subtitle_header, (*raw).subtitle_header_size);
+        String::from_utf8_lossy(&header).into_owned()
     }
 }
 
@@ -189,10 +253,8 @@ pub fn take_lines(mut subtitle: ffmpeg::Subtitle) -> Vec<String> {
 pub fn share(frame: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video> {
     let mut shared = ffmpeg::frame::Video::empty();
     // SAFETY: the source is live, the target is empty and owned; libav counts the references.
-    match unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), frame.as_ptr()) } {
-        0 => Ok(shared),
-        e => Err(MediaError::internal("share frame", ffmpeg::Error::from(e))),
-    }
+    done(unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), frame.as_ptr()) }).step("share frame")?;
+    Ok(shared)
 }
 
 /// Tells the encoder by how much each block of 16×16 pixels departs from the frame's quantiser, in 256ths, row by row.
@@ -226,12 +288,8 @@ pub fn set_block_offsets(frame: &mut ffmpeg::frame::Video, columns: u32, offsets
 
 /// Writes out what C streams of this process still hold in memory: x264 keeps its statistics in one.
 pub fn flush_streams() {
-    // SAFETY: the C standard's own declaration.
-    unsafe extern "C" {
-        fn fflush(stream: *mut std::ffi::c_void) -> std::ffi::c_int;
-    }
     // SAFETY: the C standard defines a null stream as all of them. What fails shows when the file is read.
-    unsafe { fflush(ptr::null_mut()) };
+    unsafe { libc::fflush(ptr::null_mut()) };
 }
 
 /// Surfaces that encoders with look-ahead and B-frames may hold at a time, beyond what a decoder or a scaler needs
@@ -249,11 +307,9 @@ impl HardwareDevice {
         // SAFETY: out-pointer to a local, a NUL-terminated name; libav fills the pointer only on success.
         unsafe {
             let kind = ffi::av_hwdevice_find_type_by_name(name.as_ptr());
-            match ffi::av_hwdevice_ctx_create(&mut device, kind, ptr::null(), ptr::null_mut(), 0) {
-                0 => Ok(HardwareDevice(device)),
-                e => Err(ffmpeg::Error::from(e)),
-            }
+            done(ffi::av_hwdevice_ctx_create(&mut device, kind, ptr::null(), ptr::null_mut(), 0))?;
         }
+        Ok(HardwareDevice(device))
     }
 
     /// A pool of NV12 surfaces of `size` in the device's memory; `format` is libav's name for such a surface.
@@ -276,10 +332,7 @@ impl HardwareDevice {
             (*context).width = size.0 as i32;
             (*context).height = size.1 as i32;
             (*context).initial_pool_size = HELD_SURFACES;
-            match ffi::av_hwframe_ctx_init(frames) {
-                0 => Ok(surfaces),
-                e => Err(ffmpeg::Error::from(e)),
-            }
+            done(ffi::av_hwframe_ctx_init(frames)).map(|()| surfaces)
         }
     }
 
@@ -314,14 +367,8 @@ impl Surfaces {
         let mut surface = ffmpeg::frame::Video::empty();
         // SAFETY: both frames are live; libav allocates the surface from our live pool.
         unsafe {
-            match ffi::av_hwframe_get_buffer(self.0, surface.as_mut_ptr(), 0) {
-                0 => {}
-                e => return Err(ffmpeg::Error::from(e)),
-            }
-            match ffi::av_hwframe_transfer_data(surface.as_mut_ptr(), frame.as_ptr(), 0) {
-                0 => {}
-                e => return Err(ffmpeg::Error::from(e)),
-            }
+            done(ffi::av_hwframe_get_buffer(self.0, surface.as_mut_ptr(), 0))?;
+            done(ffi::av_hwframe_transfer_data(surface.as_mut_ptr(), frame.as_ptr(), 0))?;
         }
         surface.set_pts(frame.pts());
         Ok(surface)
@@ -436,15 +483,16 @@ pub fn codec_tag(stream: &ffmpeg::format::stream::Stream) -> Option<String> {
 /// True where the container or the parser says that frames are stored as two fields.
 pub fn is_interlaced(stream: &ffmpeg::format::stream::Stream) -> bool {
     use ffi::AVFieldOrder::{AV_FIELD_PROGRESSIVE, AV_FIELD_UNKNOWN};
-    // SAFETY: a plain field read of a live stream's parameters.
-    let order = unsafe { (*(*stream.as_ptr()).codecpar).field_order };
-    order != AV_FIELD_PROGRESSIVE && order != AV_FIELD_UNKNOWN
+    !matches!(field_order(stream), AV_FIELD_PROGRESSIVE | AV_FIELD_UNKNOWN)
 }
 
 /// True where the container or the parser says that of a frame's fields the lower one is shown first.
 pub fn is_lower_field_first(stream: &ffmpeg::format::stream::Stream) -> bool {
     use ffi::AVFieldOrder::{AV_FIELD_BB, AV_FIELD_TB};
+    matches!(field_order(stream), AV_FIELD_BB | AV_FIELD_TB)
+}
+
+fn field_order(stream: &ffmpeg::format::stream::Stream) -> ffi::AVFieldOrder {
     // SAFETY: a plain field read of a live stream's parameters.
-    let order = unsafe { (*(*stream.as_ptr()).codecpar).field_order };
-    order == AV_FIELD_BB || order == AV_FIELD_TB
+    unsafe { (*(*stream.as_ptr()).codecpar).field_order }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::subtitles::task::{SubtitlesTask, SubtitlesWritten, TextSource};
 pub use results::*;
 
+use crate::confine::{Confined, Confinement};
 use crate::{HdrMetadata, Jump, Keyframe, MediaError, Ratio, SidecarText, SourceInfo};
 
 mod results;
@@ -15,6 +16,15 @@ mod results;
 mod sound;
 
 pub use sound::{AudioCodec, AudioTask, Loudness, LoudnessTarget};
+
+/// What a child is given: a task, and what it may use for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// What the child is held to before it begins.
+    pub confinement: Confinement,
+    /// The work.
+    pub task: Task,
+}
 
 /// One piece of work for one child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +50,8 @@ pub enum Task {
     Verify(Vec<VerifyTask>),
     /// Try an encoder for real. Needs no source. Answers [`Output::Tried`], or fails with the reason.
     TryEncoder(TrialTask),
+    /// Say what holds a child on this machine. Needs no source. Answers [`Output::Confined`].
+    Confine,
 }
 
 /// What a source may be at most; anything over is refused before work starts.
@@ -57,8 +69,13 @@ pub struct Limits {
 /// Where the source goes that a clock jumps in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JumpsTask {
-    /// File to write. It is written only where there are jumps.
-    pub output: PathBuf,
+    /// Folder for the file on one clock, [`JumpsTask::FILE`]. It is written only where there are jumps.
+    pub out: PathBuf,
+}
+
+impl JumpsTask {
+    /// Name of the file.
+    pub const FILE: &str = "one-clock.ts";
 }
 
 /// How source time maps to output frames: frame `n` is shown at `origin_pts + n / rate`.
@@ -401,4 +418,6 @@ pub enum Output {
     Verified(Vec<Verified>),
     /// Of [`Task::TryEncoder`]: what was done, in words.
     Tried(String),
+    /// Of [`Task::Confine`].
+    Confined(Confined),
 }

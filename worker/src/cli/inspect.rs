@@ -5,14 +5,14 @@ use std::path::Path;
 use flodrama_media::{Scanning, SourceInfo};
 
 use crate::child::Children;
-use crate::config::{Work, limits};
+use crate::config::Local;
 use crate::error::JobError;
 use crate::family::{self, Choice};
 use crate::job;
 use crate::plan::{Family, Preset};
 
-pub async fn probe(input: &Path, json: bool) -> anyhow::Result<()> {
-    let source = source(input).await?;
+pub async fn probe(input: &Path, local: &Local, json: bool) -> anyhow::Result<()> {
+    let source = source(input, local).await?;
     if json {
         println!("{}", serde_json::to_string(&source)?);
         return Ok(());
@@ -78,26 +78,26 @@ pub struct Asked {
 
 impl Asked {
     /// The preset, and the family that works here.
-    pub async fn resolve(&self) -> anyhow::Result<(Preset, Choice)> {
+    pub async fn resolve(&self, local: &Local) -> anyhow::Result<(Preset, Choice)> {
         let preset = Preset::load(&self.preset)?;
         let devices = match &self.family {
             Some(name) => family::only(&preset, name)?,
-            None => family::candidates(&preset, &Work::default().families)?,
+            None => family::candidates(&preset, &local.work.families)?,
         };
         let scratch = tempfile::tempdir()?;
-        let choice = family::choose(&preset, &devices, &children(scratch.path())?).await;
+        let choice = family::choose(&preset, &devices, &children(scratch.path(), local)?).await;
         Ok((preset, choice))
     }
 }
 
-pub async fn plan(input: &Path, asked: &Asked, json: bool) -> anyhow::Result<()> {
-    let (preset, choice) = asked.resolve().await?;
+pub async fn plan(input: &Path, asked: &Asked, local: &Local, json: bool) -> anyhow::Result<()> {
+    let (preset, choice) = asked.resolve(local).await?;
     readable(input)?;
     let scratch = tempfile::tempdir()?;
-    let (children, slots) = (children(scratch.path())?, Work::default().slots());
-    let (input, source) = job::probe(&children, input, &job::sidecars::beside(input)?, &limits()).await?;
+    let (children, slots) = (children(scratch.path(), local)?, local.work.slots());
+    let (input, source) = job::probe(&children, input, &job::sidecars::beside(input)?, &local.limits).await?;
     let (complexity, cpu_seconds) =
-        job::measure(&children, &input, &source, &preset, &limits(), slots).await?;
+        job::measure(&children, &input, &source, &preset, &local.limits, slots).await?;
     let mut plan = choice.plan(&source, complexity.as_ref(), &preset);
     if complexity.is_some() {
         plan.reasons.push(("analysis took".into(), format!("{cpu_seconds:.1} CPU seconds")));
@@ -110,9 +110,10 @@ pub async fn plan(input: &Path, asked: &Asked, json: bool) -> anyhow::Result<()>
     Ok(())
 }
 
-pub async fn encoders(json: bool) -> anyhow::Result<()> {
+pub async fn encoders(local: &Local, json: bool) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
-    let children = children(scratch.path())?;
+    let children = children(scratch.path(), local)?;
+    let confined = children.confined().await?;
     let mut trials = Vec::new();
     for family in Family::all() {
         trials.push(family::attempt(family, &children).await);
@@ -130,14 +131,17 @@ pub async fn encoders(json: bool) -> anyhow::Result<()> {
             trial.reason
         );
     }
+    println!("media children are confined:");
+    confined.enforced.iter().for_each(|how| println!("  {how}"));
+    confined.missing.iter().for_each(|what| println!("  MISSING {what}"));
     Ok(())
 }
 
-async fn source(input: &Path) -> anyhow::Result<SourceInfo> {
+async fn source(input: &Path, local: &Local) -> anyhow::Result<SourceInfo> {
     readable(input)?;
     let scratch = tempfile::tempdir()?;
     let sidecars = job::sidecars::beside(input)?;
-    Ok(job::probe(&children(scratch.path())?, input, &sidecars, &limits()).await?.1)
+    Ok(job::probe(&children(scratch.path(), local)?, input, &sidecars, &local.limits).await?.1)
 }
 
 /// A missing file is the user's to mend, not a fault of ours.
@@ -152,6 +156,6 @@ pub fn readable(input: &Path) -> Result<(), JobError> {
     }
 }
 
-pub fn children(scratch: &Path) -> Result<Children, JobError> {
-    Work::default().children(scratch).map_err(|e| JobError::io("own binary", &e))
+pub fn children(scratch: &Path, local: &Local) -> Result<Children, JobError> {
+    local.work.children(scratch).map_err(|e| JobError::io("own binary", &e))
 }

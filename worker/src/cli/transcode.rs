@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::inspect::{Asked, children, readable};
-use crate::config::{Work, limits};
+use crate::config::Local;
 use crate::error::JobError;
 use crate::family::Choice;
 use crate::job::sidecars::{self, Sidecar};
@@ -26,10 +26,11 @@ pub async fn run(
     out_dir: &Path,
     asked: &Asked,
     jobs: Option<usize>,
+    local: &Local,
     json: bool,
 ) -> anyhow::Result<()> {
     readable(input)?;
-    let (preset, choice) = asked.resolve().await?;
+    let (preset, choice) = asked.resolve(local).await?;
     // Children work in a folder of their own, where a relative path would lead elsewhere.
     let out_dir = &std::path::absolute(out_dir).map_err(|e| JobError::io("output folder", &e))?;
     let sidecars = sidecars::beside(input)?;
@@ -39,19 +40,19 @@ pub async fn run(
         sidecars,
         tree: out_dir.to_owned(),
         ledger: Ledger::Folder(work.clone()),
-        children: children(&work)?,
+        children: children(&work, local)?,
         preset,
         choice,
-        device_sessions: Work::default().device_sessions,
-        limits: limits(),
-        slots: jobs.unwrap_or_else(|| Work::default().slots()),
+        device_sessions: local.work.device_sessions,
+        limits: local.limits,
+        slots: jobs.unwrap_or_else(|| local.work.slots()),
         upload: None,
         fallback_title: crate::title::from_key(&input.to_string_lossy()),
     };
     let (sender, receiver) = watch::channel(Status::at("probe", 0.0));
     let (ended, ()) = tokio::join!(
         async {
-            let ended = to_the_end(job, work, &sender).await;
+            let ended = to_the_end(job, work, local, &sender).await;
             drop(sender);
             ended
         },
@@ -71,6 +72,7 @@ pub async fn run(
 async fn to_the_end(
     mut job: Job,
     mut work: PathBuf,
+    local: &Local,
     sender: &watch::Sender<Status>,
 ) -> (Result<Proven, JobError>, PathBuf) {
     let cancel = CancellationToken::new();
@@ -92,7 +94,7 @@ async fn to_the_end(
         let anew = clear(&job.tree, &work)
             .await
             .and_then(|()| work_folder(&job.input, &job.sidecars, &job.tree, &job.preset, &next))
-            .and_then(|work| Ok((children(&work)?, work)));
+            .and_then(|work| Ok((children(&work, local)?, work)));
         match anew {
             Ok((children, folder)) => {
                 (job.children, job.ledger) = (children, Ledger::Folder(folder.clone()));

@@ -168,10 +168,11 @@ async fn one_clock(children: &Children, input: &Path) -> Result<(PathBuf, Vec<Ju
     if !jumps::may_be_transport_stream(&begin) {
         return Ok((input.to_owned(), Vec::new()));
     }
-    let task = JumpsTask { output: children.scratch.join("one-clock.ts") };
+    let task = JumpsTask { out: children.scratch.join("one-clock") };
+    tokio::fs::create_dir_all(&task.out).await.map_err(failed)?;
     match children.run("jumps", &Task::Jumps(task.clone()), Some(input), |_| {}).await?.output {
         Output::Jumps(jumps) if jumps.is_empty() => Ok((input.to_owned(), jumps)),
-        Output::Jumps(jumps) => Ok((task.output, jumps)),
+        Output::Jumps(jumps) => Ok((task.out.join(JumpsTask::FILE), jumps)),
         other => Err(JobError::internal("jumps", format_args!("unexpected answer {other:?}"))),
     }
 }

@@ -63,7 +63,7 @@ pub async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<Running
     .await?;
     let worker_clients =
         Clients { store, sqs: clients::sqs(&config).await, cloudfront: clients::cloudfront(&config).await };
-    let worker = flodrama_worker::app::App::with(worker_settings(&config, data), worker_clients)?;
+    let worker = flodrama_worker::app::App::with(worker_settings(&config, data)?, worker_clients)?;
 
     let (stop, stopped) = watch::channel(false);
     let stopping = |mut stopped: watch::Receiver<bool>| async move {
@@ -157,8 +157,10 @@ fn edge_settings(stack: &Stack, edge_url: &str, key_pair: KeyPair) -> edge_confi
     }
 }
 
-fn worker_settings(config: &Config, data: &Path) -> worker_config::Config {
-    worker_config::Config {
+/// What the environment says of `[work]` and `[limits]` holds here too: how many children, and how they are confined.
+fn worker_settings(config: &Config, data: &Path) -> anyhow::Result<worker_config::Config> {
+    let local = worker_config::Local::load(None)?;
+    Ok(worker_config::Config {
         s3: worker_config::S3 {
             bucket: config.s3.bucket.clone(),
             endpoint_url: config.s3.endpoint_url.clone(),
@@ -168,14 +170,14 @@ fn worker_settings(config: &Config, data: &Path) -> worker_config::Config {
             endpoint_url: config.queue.endpoint_url.clone(),
             visibility_timeout_s: VISIBILITY_S,
         },
-        work: worker_config::Work { scratch: Some(data.join("scratch")), ..worker_config::Work::default() },
-        limits: worker_config::limits(),
+        work: worker_config::Work { scratch: Some(data.join("scratch")), ..local.work },
+        limits: local.limits,
         cloudfront: worker_config::CloudFront {
             distribution_id: Some(config.cloudfront.distribution_id.clone()),
             endpoint_url: config.cloudfront.endpoint_url.clone(),
         },
         log: worker_config::Log::default(),
-    }
+    })
 }
 
 /// The services log to a file: the terminal is for progress and for what the user asked.

@@ -40,7 +40,7 @@ pub fn run(task: &JumpsTask, mut source: File) -> Result<Vec<Jump>> {
         return Ok(Vec::new());
     }
     source.rewind().map_err(failed)?;
-    let mut output = BufWriter::new(File::create(&task.output).map_err(failed)?);
+    let mut output = BufWriter::new(File::create(task.out.join(JumpsTask::FILE)).map_err(failed)?);
     on_one_clock(&mut source, &mut output, &jumps).map_err(failed)?;
     output.flush().map_err(failed)?;
     Ok(jumps)

@@ -21,8 +21,8 @@ use flodrama_asset::ErrorKind;
 use self::styles::Styles;
 use self::webvtt::Cue;
 use crate::child::Reporter;
-use crate::error::{MediaError, Result, Step};
-use crate::input::{open_text, open_upload};
+use crate::error::{MediaError, Result};
+use crate::input::{NO_PICTURE, decoder_of, open_text, open_upload};
 use crate::source::SidecarText;
 use crate::task::{SubtitlesTask, SubtitlesWritten, TextSource};
 
@@ -157,7 +157,7 @@ fn read(input: &mut ffmpeg::format::context::Input, stream: usize, report: &Repo
 
 fn decoder(track: &ffmpeg::format::stream::Stream) -> Result<ffmpeg::decoder::Subtitle> {
     let id = track.parameters().id();
-    let mut decoder = codec::Context::from_parameters(track.parameters()).step("codec parameters")?.decoder();
+    let mut decoder = decoder_of(track.parameters(), NO_PICTURE)?.decoder();
     decoder.set_packet_time_base(track.time_base());
     decoder.subtitle().map_err(|e| {
         let message = format!("Subtitles of the kind {} cannot be read.", id.name());
