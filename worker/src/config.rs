@@ -6,6 +6,8 @@ use std::time::Duration;
 use flodrama_media::task::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::job::share::Sharing;
+
 /// All settings. `docs/CONFIG.md` documents every field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,9 @@ pub struct Config {
     /// The distribution in front of the bucket.
     #[serde(default)]
     pub cloudfront: CloudFront,
+    /// Notices that a spot instance is about to be taken away.
+    #[serde(default)]
+    pub spot: Spot,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -51,6 +56,9 @@ pub struct Queue {
     /// Seconds that a received message stays hidden; a heartbeat renews it at a third of this.
     #[serde(default = "visibility_timeout_s")]
     pub visibility_timeout_s: u32,
+    /// Seconds after which work is given back under a fresh message: SQS ends every hold after 12 hours.
+    #[serde(default = "hold_at_most_s")]
+    pub hold_at_most_s: u32,
 }
 
 /// How work is done.
@@ -69,6 +77,10 @@ pub struct Work {
     pub device_sessions: u32,
     /// Seconds of silence after which a media child is ended.
     pub stall_after_s: u64,
+    /// Workers that are asked to encode chunks of one long episode, at most; 0 asks none.
+    pub helpers: u32,
+    /// Seconds that an episode lasts at least for others to be asked.
+    pub share_from_s: u32,
     /// The binary that is started as media child; this very binary where none is given.
     pub child: Option<PathBuf>,
 }
@@ -80,6 +92,14 @@ pub struct CloudFront {
     /// Distribution whose cached pointers are invalidated after a publication; none are where it is not given.
     pub distribution_id: Option<String>,
     /// Endpoint in place of AWS's own.
+    pub endpoint_url: Option<String>,
+}
+
+/// Notices that a spot instance is about to be taken away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spot {
+    /// The instance metadata service, `http://169.254.169.254` on EC2; nobody is asked where it is not given.
     pub endpoint_url: Option<String>,
 }
 
@@ -114,6 +134,8 @@ impl Default for Work {
             families,
             device_sessions: 8,
             stall_after_s: 300,
+            helpers: 4,
+            share_from_s: 600,
             child: None,
         }
     }
@@ -132,6 +154,11 @@ pub fn limits() -> Limits {
 
 fn visibility_timeout_s() -> u32 {
     120
+}
+
+/// 11 hours: what is being written then has an hour left.
+pub fn hold_at_most_s() -> u32 {
+    39_600
 }
 
 /// A setting is missing or wrong.
@@ -176,6 +203,11 @@ impl Config {
         if !(10..=43_200).contains(&config.queue.visibility_timeout_s) {
             return Err(invalid(&"queue.visibility_timeout_s is 10 to 43200"));
         }
+        if !(config.queue.visibility_timeout_s..=43_200).contains(&config.queue.hold_at_most_s) {
+            return Err(invalid(
+                &"queue.hold_at_most_s is at least queue.visibility_timeout_s, and at most 43200",
+            ));
+        }
         if config.work.jobs == Some(0) || config.work.stall_after_s == 0 {
             return Err(invalid(&"work.jobs and work.stall_after_s start at 1"));
         }
@@ -190,6 +222,11 @@ impl Work {
     /// Children at a time.
     pub fn slots(&self) -> usize {
         self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// When other workers are asked for help.
+    pub fn sharing(&self) -> Sharing {
+        Sharing { helpers: self.helpers, from_s: self.share_from_s }
     }
 
     /// How children are started, with task files in `scratch`.
@@ -229,6 +266,9 @@ mod tests {
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__JOBS", "0")]).is_err());
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__DEVICE_SESSIONS", "0")]).is_err());
         assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__VISIBILITY_TIMEOUT_S", "43201")]).is_err());
+        for hold in ["119", "43201"] {
+            assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__HOLD_AT_MOST_S", hold)]).is_err(), "{hold}");
+        }
     }
 
     #[test]
@@ -240,6 +280,7 @@ mod tests {
         config.work.jobs = Some(1);
         let endpoint = Some("e".to_owned());
         (config.s3.endpoint_url, config.queue.endpoint_url) = (endpoint.clone(), endpoint.clone());
+        config.spot.endpoint_url = endpoint.clone();
         config.cloudfront = CloudFront { distribution_id: endpoint.clone(), endpoint_url: endpoint };
         let table: toml::Table = toml::to_string(&config).expect("toml").parse().expect("table");
         for (section, fields) in table {

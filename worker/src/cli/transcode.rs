@@ -45,6 +45,7 @@ pub async fn run(
         device_sessions: Work::default().device_sessions,
         limits: limits(),
         slots: jobs.unwrap_or_else(|| Work::default().slots()),
+        share: None,
         upload: None,
         fallback_title: crate::title::from_key(&input.to_string_lossy()),
     };
