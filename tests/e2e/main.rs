@@ -8,6 +8,7 @@
 mod browser;
 mod check;
 mod device;
+mod jobs;
 mod media;
 mod peer;
 mod preview;
