@@ -12,6 +12,7 @@ mod check;
 mod device;
 mod edge_peer;
 mod hostile;
+mod jobs;
 mod media;
 mod peer;
 mod preview;

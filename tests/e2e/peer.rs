@@ -69,8 +69,8 @@ pub struct Peer {
     _moto: Moto,
     endpoint: String,
     pub s3: aws_sdk_s3::Client,
-    sqs: aws_sdk_sqs::Client,
-    queue_url: String,
+    pub sqs: aws_sdk_sqs::Client,
+    pub queue_url: String,
 }
 
 impl Peer {
@@ -120,7 +120,7 @@ impl Peer {
     }
 
     /// Looks at the next message without taking it.
-    async fn next_message(&self) -> String {
+    pub async fn next_message(&self) -> String {
         until("an event", DONE_WITHIN, async || {
             let receive = self.sqs.receive_message().queue_url(&self.queue_url).visibility_timeout(0);
             receive.send().await.expect("an answer").messages?.pop()?.body
@@ -151,6 +151,11 @@ impl Peer {
 
     async fn text(&self, key: &str) -> String {
         String::from_utf8(aws::object(&self.s3, BUCKET, key).await.expect(key)).expect("text")
+    }
+
+    /// The entity tag of an object, if there is such an object.
+    pub async fn etag(&self, key: &str) -> Option<String> {
+        self.s3.head_object().bucket(BUCKET).key(key).send().await.ok()?.e_tag
     }
 
     pub async fn json(&self, key: &str) -> Value {

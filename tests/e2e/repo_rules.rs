@@ -168,6 +168,17 @@ fn links_in_documents_lead_somewhere() {
 /// Each row of docs/INPUTS.md ends with its tests.
 #[test]
 fn every_kind_of_input_has_its_test() {
+    rows_end_with_tests("docs/INPUTS.md", "| input", 30);
+}
+
+/// So does each row of docs/RELIABILITY.md.
+#[test]
+fn every_requirement_of_jobs_has_its_test() {
+    rows_end_with_tests("docs/RELIABILITY.md", "| requirement", 13);
+}
+
+/// The table of a page, whose head begins so, has more than `least` rows, and each names tests that there are.
+fn rows_end_with_tests(page: &str, head: &str, least: usize) {
     let names: BTreeSet<String> = rust_files()
         .iter()
         .flat_map(|file| {
@@ -176,10 +187,10 @@ fn every_kind_of_input_has_its_test() {
             names.map(str::to_owned).collect::<Vec<_>>()
         })
         .collect();
-    let page = read(Path::new("docs/INPUTS.md"));
+    let page = read(Path::new(page));
     let rows: Vec<&str> =
-        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| input")).collect();
-    assert!(rows.len() > 30, "the table is read right");
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with(head)).collect();
+    assert!(rows.len() > least, "the table is read right");
     for row in rows {
         let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
         let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();

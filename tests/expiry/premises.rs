@@ -75,7 +75,7 @@ impl Premises {
         });
         let private_key = pem(key.private_key_to_pem_pkcs8().expect("PEM"));
         let settings = settings(&stack, &edge_url, private_key);
-        let app = App::with(settings, Store::new(s3, BUCKET), clock).expect("an edge");
+        let app = App::with(settings, Store::new(s3, BUCKET), clock).await.expect("an edge");
         let (stop, stopped) = oneshot::channel::<()>();
         let edge = tokio::spawn(app.run(listener, async { drop(stopped.await) }));
         Premises { stack, edge_url, ahead_s, stop, edge, _folder: folder }

@@ -1,12 +1,15 @@
 //! The composition root: settings become clients, messages become jobs, jobs become publications.
 
+mod help;
+mod progress;
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use flodrama_asset::document::{Failure, JobState, Pointer, Progress};
+use flodrama_asset::document::{Failure, JobState, Pointer};
 use flodrama_asset::{AssetId, JobFile, ObjectKey, SourceRef, Version};
 use flodrama_store::{Condition, Put, Store};
 use time::OffsetDateTime;
@@ -17,19 +20,24 @@ use crate::config::Config;
 use crate::error::{JobError, Result};
 use crate::failure::{Action, action};
 use crate::family::{self, Choice};
-use crate::intake::{Held, Queue, episode, event};
+use crate::intake::offer::Offer;
+use crate::intake::{self, Asked, Held, Queue, episode};
+use crate::job::share::Share;
 use crate::job::status::{Status, enter};
-use crate::job::{Job, Ledger, preview, reuse, sidecars};
+use crate::job::{Job, Ledger, Proven, preview, reuse, sidecars};
 use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
 
-/// How often `progress.json` is written at most.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+use self::progress::ProgressNotes;
+
 /// Wait after the queue failed, so that an outage is not a busy loop.
 const QUEUE_PAUSE: Duration = Duration::from_secs(5);
 /// A killed child is gone within so many tries.
 const CLEAR_TRIES: u32 = 40;
 const CLEAR_PAUSE: Duration = Duration::from_millis(50);
+/// A message that was received so often is given back as a fresh one where we interrupt its work: stops and spot notices
+/// are not the failures that a redrive policy counts (5 is the least that AWS advises).
+const RENEWED_FROM: u32 = 3;
 /// A message that is no event comes back after this, until the redrive policy takes it away.
 const BAD_MESSAGE: Duration = Duration::from_secs(30);
 
@@ -99,8 +107,10 @@ impl App {
         let scratch = std::path::absolute(scratch)?;
         std::fs::create_dir_all(&scratch)
             .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", scratch.display()))?;
-        let visibility = Duration::from_secs(config.queue.visibility_timeout_s.into());
-        let queue = Queue::new(clients.sqs, config.queue.url.clone(), visibility);
+        let seconds = |s: u32| Duration::from_secs(s.into());
+        let (visibility, at_most) =
+            (seconds(config.queue.visibility_timeout_s), seconds(config.queue.hold_at_most_s));
+        let queue = Queue::new(clients.sqs, config.queue.url.clone(), visibility, at_most);
         let cloudfront = config.cloudfront.distribution_id.clone().map(|id| (clients.cloudfront, id));
         let choice = Mutex::new(None);
         Ok(App { config, preset, store: clients.store, queue, cloudfront, scratch, choice })
@@ -138,24 +148,34 @@ impl App {
         });
     }
 
-    /// Works on every upload of a message, then acknowledges it or gives it back.
+    /// Does what a message asks for, then acknowledges it or gives it back.
     async fn take(&self, held: Held, cancel: &CancellationToken) {
-        let uploads = match event::uploads(&held.body) {
-            Ok(uploads) => uploads,
+        let uploads = match intake::read(&held.body) {
+            Ok(Asked::Work(uploads)) => uploads,
+            Ok(Asked::Help(offer)) => return Box::pin(self.help(held, &offer, cancel)).await,
             Err(e) => {
                 tracing::error!(error = %e, "left to the redrive policy");
                 return log_queue(held.release(BAD_MESSAGE).await);
             }
         };
-        let mut retry: Option<Duration> = None;
-        for source in uploads {
-            if let Some(delay) = self.one(&source, cancel).await {
-                retry = Some(retry.map_or(delay, |d| d.max(delay)));
+        let turn = cancel.child_token();
+        let work = async {
+            let mut retry: Option<Duration> = None;
+            for source in uploads {
+                if let Some(delay) = Box::pin(self.one(&source, &turn)).await {
+                    retry = Some(retry.map_or(delay, |d| d.max(delay)));
+                }
             }
-        }
+            retry
+        };
+        let retry = while_held(&held, &turn, work).await;
         log_queue(match retry {
-            Some(delay) => held.release(delay).await,
             None => held.acknowledge().await,
+            // Interrupted by us: not a failed try, which the redrive policy would count, nor a part of the next 12 hours.
+            Some(_) if turn.is_cancelled() && (!cancel.is_cancelled() || held.receives >= RENEWED_FROM) => {
+                held.renew(Duration::ZERO).await
+            }
+            Some(delay) => held.release(delay).await,
         });
     }
 
@@ -197,6 +217,11 @@ impl App {
             let Some(next) = choice.after(&error, &self.preset) else { break (version, error) };
             // What this version has stays for the garbage collection; its preview would never end.
             self.withdraw(&asset, &version).await;
+            // Without its plan nobody helps with it any more.
+            let plan = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Plan);
+            if let Err(e) = self.store.delete(&plan).await {
+                tracing::warn!(%asset, %version, error = %e, "helpers may go on with what is not wanted any more");
+            }
             tracing::warn!(%asset, %version, why = next.left(), "planned anew");
             *self.choice.lock().expect("no holder panics") = None;
             choice = next;
@@ -307,7 +332,8 @@ impl App {
         let notes = ProgressNotes { store: &self.store, source, asset, version };
         let (outcome, ()) = tokio::join!(
             async {
-                let outcome = self.make(source, asset, version, choice, &status, cancel).await;
+                // A job is a large value: on the heap it does not take a thread's stack.
+                let outcome = Box::pin(self.make(source, asset, version, choice, &status, cancel)).await;
                 // Gone only if the writer is: then there is nobody to stop.
                 let _ = stop.send(());
                 outcome
@@ -329,16 +355,51 @@ impl App {
         status: &watch::Sender<Status>,
         cancel: &CancellationToken,
     ) -> Result<()> {
-        let scratch = tempfile::Builder::new()
-            .prefix(&format!("{asset}-{version}-"))
-            .tempdir_in(&self.scratch)
-            .map_err(|e| JobError::io("scratch", &e))?;
-        let outcome = self.make_in(scratch.path(), source, asset, (version, choice), status, cancel).await;
+        let scratch = self.scratch_for(asset, version)?;
+        let made = async {
+            let job = self.fetch(scratch.path(), source, asset, (version, choice), status, cancel).await?;
+            let version_of = |source: &SourceRef| self.version(source, &choice.family);
+            match reuse::take_over(&self.store, asset, version, source, version_of).await {
+                Ok(0) => {}
+                Ok(tasks) => tracing::info!(%asset, %version, tasks, "taken over from another version"),
+                // It would only have been quicker.
+                Err(e) => tracing::warn!(%asset, %version, detail = e.detail, "nothing can be taken over"),
+            }
+            let proven = job.run(status, cancel).await?;
+            enter(status, "publish", 97.0);
+            self.publish(asset, version, source, &proven, &job.tree).await
+        };
+        let outcome = made.await;
         clear(scratch.path()).await;
         outcome
     }
 
-    async fn make_in(
+    async fn publish(
+        &self,
+        asset: &AssetId,
+        version: &Version,
+        source: &SourceRef,
+        proven: &Proven,
+        tree: &Path,
+    ) -> Result<()> {
+        let now = OffsetDateTime::now_utc();
+        publish::publish(&self.store, asset, version, source, proven, tree, now).await?;
+        if let Some((client, distribution)) = &self.cloudfront
+            && let Err(cause) = publish::invalidate(client, distribution, asset, now).await
+        {
+            tracing::warn!(%asset, cause, "the pointer's invalidation failed; caches keep it until it expires");
+        }
+        Ok(())
+    }
+
+    fn scratch_for(&self, asset: &AssetId, version: &Version) -> Result<tempfile::TempDir> {
+        let folder =
+            tempfile::Builder::new().prefix(&format!("{asset}-{version}-")).tempdir_in(&self.scratch);
+        folder.map_err(|e| JobError::io("scratch", &e))
+    }
+
+    /// The job on a version, its source in `scratch`.
+    async fn fetch(
         &self,
         scratch: &Path,
         source: &SourceRef,
@@ -346,7 +407,7 @@ impl App {
         (version, choice): (&Version, &Choice),
         status: &watch::Sender<Status>,
         cancel: &CancellationToken,
-    ) -> Result<()> {
+    ) -> Result<Job> {
         // A name of ours: nothing of the key reaches a path.
         let input = scratch.join("source");
         let fetched = |done: u64, total: u64| {
@@ -354,12 +415,11 @@ impl App {
         };
         tokio::select! {
             fetched = self.store.download(source, &input, fetched) => fetched?,
-            () = cancel.cancelled() => {
-                let message = "Processing was interrupted and will go on later.";
-                return Err(JobError::new(flodrama_asset::ErrorKind::Cancelled, message));
-            }
+            () = cancel.cancelled() => return Err(JobError::interrupted()),
         };
-        let job = Job {
+        let offer = Offer { asset: asset.clone(), version: version.clone(), source: source.clone() };
+        let share = Share::new(&self.store, &self.queue, offer, self.config.work.sharing());
+        Ok(Job {
             input,
             sidecars: sidecars::fetch(&self.store, source, scratch).await?,
             tree: scratch.join("tree"),
@@ -370,26 +430,10 @@ impl App {
             limits: self.config.limits,
             slots: self.config.work.slots(),
             children: self.config.work.children(scratch).map_err(|e| JobError::io("own binary", &e))?,
+            share: Some(share),
             upload: Some(source.clone()),
             fallback_title: crate::title::from_key(&source.key),
-        };
-        let version_of = |source: &SourceRef| self.version(source, &choice.family);
-        match reuse::take_over(&self.store, asset, version, source, version_of).await {
-            Ok(0) => {}
-            Ok(tasks) => tracing::info!(%asset, %version, tasks, "taken over from the live version"),
-            // It would only have been quicker.
-            Err(e) => tracing::warn!(%asset, %version, detail = e.detail, "nothing can be taken over"),
-        }
-        let proven = job.run(status, cancel).await?;
-        enter(status, "publish", 97.0);
-        let now = OffsetDateTime::now_utc();
-        publish::publish(&self.store, asset, version, source, &proven, &job.tree, now).await?;
-        if let Some((client, distribution)) = &self.cloudfront
-            && let Err(cause) = publish::invalidate(client, distribution, asset, version).await
-        {
-            tracing::warn!(%asset, cause, "the pointer's invalidation failed; caches keep it until it expires");
-        }
-        Ok(())
+        })
     }
 
     async fn record(
@@ -417,6 +461,19 @@ impl App {
     }
 }
 
+/// Runs `work`, and cancels its `turn` where the message comes to be held for too long.
+async fn while_held<T>(held: &Held, turn: &CancellationToken, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => done,
+        () = held.due() => {
+            tracing::warn!("held for as long as a message may be: what is finished stays, the rest goes on anew");
+            turn.cancel();
+            work.await
+        }
+    }
+}
+
 /// Removes a scratch folder. Where work was interrupted, children that were killed may still write for a moment, so it is
 /// tried again until they are gone.
 async fn clear(folder: &Path) {
@@ -432,60 +489,5 @@ fn log_queue(outcome: std::result::Result<(), crate::intake::QueueError>) {
     // Not fatal: the message comes again, and finds its work done.
     if let Err(e) = outcome {
         tracing::warn!(error = %e, "the message will be seen again");
-    }
-}
-
-/// Writes `progress.json`.
-struct ProgressNotes<'a> {
-    store: &'a Store,
-    source: &'a SourceRef,
-    asset: &'a AssetId,
-    version: &'a Version,
-}
-
-impl ProgressNotes<'_> {
-    /// Writes each change, at most once a second, until stopped. Never in the middle of a write, so that no late
-    /// note stands over the last one.
-    async fn write_while(
-        &self,
-        mut status: watch::Receiver<Status>,
-        mut stopped: oneshot::Receiver<()>,
-        reason: Option<String>,
-    ) {
-        loop {
-            let note = status.borrow_and_update().clone();
-            if let Err(e) = self.write(JobState::Running, &note, reason.clone()).await {
-                tracing::warn!(asset = %self.asset, detail = e.detail, "cannot write progress");
-            }
-            tokio::select! {
-                _ = &mut stopped => return,
-                () = tokio::time::sleep(PROGRESS_EVERY) => {}
-            }
-            tokio::select! {
-                _ = &mut stopped => return,
-                changed = status.changed() => if changed.is_err() { return },
-            }
-        }
-    }
-
-    async fn write(&self, state: JobState, status: &Status, reason: Option<String>) -> Result<()> {
-        let progress = Progress {
-            asset: self.asset.clone(),
-            version: self.version.clone(),
-            state,
-            stage: status.stage.to_owned(),
-            percent: (status.percent * 10.0).round() / 10.0,
-            speed: status.speed,
-            eta_s: status.eta_s,
-            rungs: status.rungs.clone(),
-            preview: status.preview.clone(),
-            reason,
-            source: self.source.clone(),
-            updated_at: OffsetDateTime::now_utc(),
-        };
-        let key = ObjectKey::Job(self.asset.clone(), self.version.clone(), JobFile::Progress);
-        match self.store.put_json(&key, &progress, Condition::Always).await? {
-            Put::Written(_) | Put::Refused => Ok(()),
-        }
     }
 }

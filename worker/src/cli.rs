@@ -11,6 +11,7 @@ use crate::config::{Config, Local, Log, LogFormat};
 use crate::error::JobError;
 use crate::family::FamilyError;
 use crate::plan::PresetError;
+use crate::spot::Notices;
 
 mod inspect;
 mod transcode;
@@ -143,9 +144,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
             }
             log(&config.log)?;
             say_confined(&config).await?;
+            let notices = config.spot.endpoint_url.as_deref().map(Notices::of).transpose()?;
             let app = App::load(config).await?;
             tracing::info!("waiting for uploads");
-            app.run(stop_signal()).await;
+            app.run(stop(notices)).await;
             Ok(())
         }
         Command::Transcode { input, out_dir, preset, family, jobs, json } => {
@@ -185,6 +187,15 @@ fn log(log: &Log) -> anyhow::Result<()> {
         LogFormat::Json => subscriber.json().init(),
     }
     Ok(())
+}
+
+/// Ends with a signal, or with a notice that this machine is about to be taken away.
+async fn stop(notices: Option<Notices>) {
+    let Some(notices) = notices else { return stop_signal().await };
+    tokio::select! {
+        () = stop_signal() => {}
+        () = notices.first() => {}
+    }
 }
 
 /// Ends with SIGTERM or Ctrl-C, for every program that runs the worker.

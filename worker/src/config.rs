@@ -7,6 +7,8 @@ use flodrama_media::confine::{Confinement, Isolation};
 use flodrama_media::task::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::job::share::Sharing;
+
 /// All settings. `docs/CONFIG.md` documents every field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,9 @@ pub struct Config {
     /// The distribution in front of the bucket.
     #[serde(default)]
     pub cloudfront: CloudFront,
+    /// Notices that a spot instance is about to be taken away.
+    #[serde(default)]
+    pub spot: Spot,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -52,6 +57,9 @@ pub struct Queue {
     /// Seconds that a received message stays hidden; a heartbeat renews it at a third of this.
     #[serde(default = "visibility_timeout_s")]
     pub visibility_timeout_s: u32,
+    /// Seconds after which work is given back under a fresh message: SQS ends every hold after 12 hours.
+    #[serde(default = "hold_at_most_s")]
+    pub hold_at_most_s: u32,
 }
 
 /// How work is done.
@@ -78,6 +86,10 @@ pub struct Work {
     pub child_memory_mib: u64,
     /// How strictly media children are confined.
     pub isolation: Isolation,
+    /// Workers that are asked to encode chunks of one long episode, at most; 0 asks none.
+    pub helpers: u32,
+    /// Seconds that an episode lasts at least for others to be asked.
+    pub share_from_s: u32,
     /// The binary that is started as media child; this very binary where none is given.
     pub child: Option<PathBuf>,
 }
@@ -89,6 +101,14 @@ pub struct CloudFront {
     /// Distribution whose cached pointers are invalidated after a publication; none are where it is not given.
     pub distribution_id: Option<String>,
     /// Endpoint in place of AWS's own.
+    pub endpoint_url: Option<String>,
+}
+
+/// Notices that a spot instance is about to be taken away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spot {
+    /// The instance metadata service, `http://169.254.169.254` on EC2; nobody is asked where it is not given.
     pub endpoint_url: Option<String>,
 }
 
@@ -127,6 +147,8 @@ impl Default for Work {
             child_cpu_s: 6 * 3600,
             child_memory_mib: 8192,
             isolation: Isolation::Full,
+            helpers: 4,
+            share_from_s: 600,
             child: None,
         }
     }
@@ -145,6 +167,11 @@ pub fn limits() -> Limits {
 
 fn visibility_timeout_s() -> u32 {
     120
+}
+
+/// 11 hours: what is being written then has an hour left.
+pub fn hold_at_most_s() -> u32 {
+    39_600
 }
 
 /// A setting is missing or wrong.
@@ -168,6 +195,11 @@ impl Config {
         let config: Config = table(text, env)?.try_into().map_err(invalid)?;
         if !(10..=43_200).contains(&config.queue.visibility_timeout_s) {
             return Err(invalid("queue.visibility_timeout_s is 10 to 43200"));
+        }
+        if !(config.queue.visibility_timeout_s..=43_200).contains(&config.queue.hold_at_most_s) {
+            return Err(invalid(
+                "queue.hold_at_most_s is at least queue.visibility_timeout_s, and at most 43200",
+            ));
         }
         config.work.check()?;
         Ok(config)
@@ -253,6 +285,11 @@ impl Work {
         self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
 
+    /// When other workers are asked for help.
+    pub fn sharing(&self) -> Sharing {
+        Sharing { helpers: self.helpers, from_s: self.share_from_s }
+    }
+
     /// How children are started, with task files in `scratch`.
     pub fn children(&self, scratch: &Path) -> std::io::Result<crate::child::Children> {
         let program = match &self.child {
@@ -303,6 +340,9 @@ mod tests {
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__CHILD_MEMORY_MIB", "0")]).is_err());
         assert!(parse(MINIMAL, &[("FLODRAMA_WORK__ISOLATION", "none")]).is_err(), "there is always some");
         assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__VISIBILITY_TIMEOUT_S", "43201")]).is_err());
+        for hold in ["119", "43201"] {
+            assert!(parse(MINIMAL, &[("FLODRAMA_QUEUE__HOLD_AT_MOST_S", hold)]).is_err(), "{hold}");
+        }
     }
 
     #[test]
@@ -314,6 +354,7 @@ mod tests {
         config.work.jobs = Some(1);
         let endpoint = Some("e".to_owned());
         (config.s3.endpoint_url, config.queue.endpoint_url) = (endpoint.clone(), endpoint.clone());
+        config.spot.endpoint_url = endpoint.clone();
         config.cloudfront = CloudFront { distribution_id: endpoint.clone(), endpoint_url: endpoint };
         let table: toml::Table = toml::to_string(&config).expect("toml").parse().expect("table");
         for (section, fields) in table {

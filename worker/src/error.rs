@@ -35,6 +35,11 @@ impl JobError {
         self
     }
 
+    /// The worker stops, or the message was held for as long as it may be.
+    pub fn interrupted() -> JobError {
+        JobError::new(ErrorKind::Cancelled, "Processing was interrupted and will go on later.")
+    }
+
     /// A fault of ours: `what` names the step.
     pub fn internal(what: &str, cause: impl fmt::Display) -> JobError {
         let message = "The episode could not be processed because of a fault on our side.";

@@ -42,12 +42,26 @@ pub fn action(kind: ErrorKind) -> Action {
 mod tests {
     use super::*;
 
+    /// Permanent, transient, ours, this machine's: the four ways in which a job goes wrong.
     #[test]
-    fn bad_uploads_are_recorded_and_never_retried() {
-        for kind in [ErrorKind::NotMedia, ErrorKind::Truncated, ErrorKind::NameTaken, ErrorKind::OverLimit] {
+    fn r11_what_fails_again_is_recorded_and_what_passes_is_tried_again() {
+        use ErrorKind::*;
+        let permanent =
+            [NotMedia, EmptyFile, Truncated, NoVideo, Encrypted, UnsupportedCodec, OverLimit, NameTaken];
+        for kind in permanent {
             assert!(kind.is_bad_input());
-            assert_eq!(action(kind), Action::Fail);
+            assert_eq!(action(kind), Action::Fail, "{kind}");
         }
+        assert_eq!(action(ProofFailed), Action::Fail);
+        for kind in [Superseded, NotFound] {
+            assert_eq!(action(kind), Action::Drop, "{kind}");
+        }
+        let soon = |kind| matches!(action(kind), Action::Retry(after) if after < Duration::from_secs(60));
+        for kind in [Unavailable, TooManyRequests, Stalled, Internal, Config] {
+            assert!(!kind.is_bad_input() && soon(kind), "{kind}");
+        }
+        // This machine's lack is not mended by asking it again at once.
+        assert_eq!(action(OutOfResources), Action::Retry(Duration::from_secs(60)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! flodrama-worker: from queue message to published HLS.
 //!
 //! `intake` holds a message, `job` is the story, `plan` decides (purely), `family` says which encoders work here, `child` runs libav in processes of its own,
-//! `publish` moves the pointer, `failure` says what an error means to the queue.
+//! `publish` moves the pointer, `spot` hears that the machine is about to go, `failure` says what an error means to the queue.
 
 pub mod app;
 mod child;
@@ -15,4 +15,5 @@ pub mod intake;
 pub mod job;
 pub mod plan;
 pub mod publish;
+pub mod spot;
 mod title;

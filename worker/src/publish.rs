@@ -1,17 +1,23 @@
 //! Publishing: the texts to their final keys, then one conditional write of the pointer. It never moves backwards.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use flodrama_asset::document::Pointer;
-use flodrama_asset::{AssetId, ErrorKind, JobFile, ObjectKey, SourceRef, Version};
+use flodrama_asset::{AssetId, ErrorKind, JobFile, ObjectKey, PublishedFile, SourceRef, Version};
 use flodrama_store::{Condition, Put, Store};
 use time::OffsetDateTime;
 
 use crate::error::{JobError, Result, chain};
+use crate::intake::episode;
 use crate::job::{Proven, published};
 
 /// Two workers may publish versions of one asset at once; each round one of them wins.
 const ROUNDS: usize = 8;
+/// Seconds between tries of an invalidation.
+const INVALIDATION_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// What stands in the way of working on an upload at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +54,14 @@ pub fn standing(pointer: Option<&Pointer>, version: &Version, source: &SourceRef
     if !pointer.source.same_episode(source) {
         return Standing::NameTaken;
     }
-    match (&pointer.source.sequencer, &source.sequencer) {
-        // Sequencers order writes of one key; of different lengths they cannot be compared (AWS pads either way).
-        (Some(live), Some(ours))
-            if pointer.source.key == source.key && live.len() == ours.len() && live > ours =>
-        {
-            Standing::Superseded
-        }
+    match pointer.source.order(source) {
+        Some(Ordering::Greater) => Standing::Superseded,
         _ => Standing::Open,
     }
 }
 
-/// Uploads what remains of a proven tree, media having gone up with its commits, and moves the pointer.
+/// Completes a proven tree in the bucket and moves the pointer. Media went up with its commits, texts go up now, and
+/// the multivariant playlist, which names all others, comes last of them.
 pub async fn publish(
     store: &Store,
     asset: &AssetId,
@@ -69,7 +71,10 @@ pub async fn publish(
     tree: &Path,
     now: OffsetDateTime,
 ) -> Result<()> {
-    for path in &proven.files {
+    mend(store, asset, version, &proven.media, tree).await?;
+    let main = PublishedFile::Multivariant.to_string();
+    let (last, texts): (Vec<_>, Vec<_>) = proven.files.iter().partition(|path| **path == main);
+    for path in texts.into_iter().chain(last) {
         store.put_file(&published(asset, version, path)?, &tree.join(path)).await?;
     }
     let plan = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Plan);
@@ -77,6 +82,26 @@ pub async fn publish(
     let report = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Report);
     store.put_file(&report, &tree.join("report.json")).await?;
     move_pointer(store, asset, version, source, now).await
+}
+
+/// Compares what the bucket has of `media` with what was proven, by size, and puts again what is not there: a commit says
+/// that a file was written, not that nobody has removed it since.
+async fn mend(
+    store: &Store,
+    asset: &AssetId,
+    version: &Version,
+    media: &[(String, u64)],
+    tree: &Path,
+) -> Result<()> {
+    let prefix = format!("vod/{asset}/{version}/");
+    let stored = store.list(&prefix).await?;
+    let stored: BTreeMap<&str, u64> =
+        stored.iter().filter_map(|o| Some((o.key.strip_prefix(&prefix)?, o.size))).collect();
+    for (path, bytes) in media.iter().filter(|(path, bytes)| stored.get(path.as_str()) != Some(bytes)) {
+        tracing::warn!(%asset, %version, path, bytes, "not in the bucket as it was committed: put again");
+        store.put_file(&published(asset, version, path)?, &tree.join(path)).await?;
+    }
+    Ok(())
 }
 
 async fn move_pointer(
@@ -94,6 +119,10 @@ async fn move_pointer(
             Standing::Superseded => return Err(superseded()),
             Standing::NameTaken => return Err(name_taken(asset)),
             Standing::Open => {}
+        }
+        // Another upload may have come while this one was at work.
+        if episode::is_replaced(store, source, current.as_ref().map(|(p, _)| p)).await? {
+            return Err(superseded());
         }
         let (previous, condition) = match current {
             Some((pointer, etag)) => (Some(pointer.version), Condition::IfMatch(etag)),
@@ -141,22 +170,37 @@ fn always(put: Put) {
     debug_assert!(matches!(put, Put::Written(_)));
 }
 
-/// Asks CloudFront to forget the asset's pointer. Not needed for correctness: the edge reads the bucket.
+/// Asks CloudFront to forget the asset's pointer, as it was moved `at` a moment: one path, never a wildcard. Not needed
+/// for correctness: the edge reads the bucket.
+///
+/// Asks again, for half a minute in all, where too many invalidations are in progress: CloudFront takes 3,000 paths at a
+/// time for a distribution.
+///
+/// # Errors
+/// CloudFront's, in words.
 pub async fn invalidate(
     client: &aws_sdk_cloudfront::Client,
     distribution: &str,
     asset: &AssetId,
-    version: &Version,
+    at: OffsetDateTime,
 ) -> std::result::Result<(), String> {
     use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
     let say = |e: aws_sdk_cloudfront::error::BuildError| e.to_string();
     let path = format!("/{}", ObjectKey::Pointer(asset.clone()));
     let paths = Paths::builder().quantity(1).items(path).build().map_err(say)?;
-    // The same publication is the same request, however often it is sent.
-    let reference = format!("{asset}-{version}");
+    // The same move is the same request, however often it is sent; a version that comes back is another move.
+    let reference = format!("{asset}-{}", at.unix_timestamp_nanos());
     let batch = InvalidationBatch::builder().paths(paths).caller_reference(reference).build().map_err(say)?;
-    let request = client.create_invalidation().distribution_id(distribution).invalidation_batch(batch);
-    request.send().await.map(drop).map_err(|e| chain(&e))
+    let mut pauses = INVALIDATION_PAUSES.iter();
+    loop {
+        let request = client.create_invalidation().distribution_id(distribution);
+        let Err(e) = request.invalidation_batch(batch.clone()).send().await else { return Ok(()) };
+        let is_full = e.as_service_error().is_some_and(|e| e.is_too_many_invalidations_in_progress());
+        match pauses.next().filter(|_| is_full) {
+            Some(pause) => tokio::time::sleep(Duration::from_secs(*pause)).await,
+            None => return Err(chain(&e)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pointer_moves_forward_only() {
+    fn r08_the_pointer_moves_forward_only() {
         let old = source("uploads/a.mp4", "1", "0055");
         let new = source("uploads/a.mp4", "2", "0056");
         assert_eq!(stands(&old, &new), Standing::Open);
@@ -249,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_cannot_be_told_is_not_guessed() {
+    fn r03_an_order_that_cannot_be_told_is_not_guessed() {
         let live = source("uploads/a.mp4", "1", "0055");
         assert_eq!(stands(&live, &source("uploads/a.mp4", "2", "55")), Standing::Open);
         assert_eq!(stands(&live, &source("uploads/a.mp4", "2", "")), Standing::Open);

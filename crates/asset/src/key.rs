@@ -14,6 +14,8 @@ pub enum JobFile {
     Plan,
     /// `commits/<task>.json`: a finished chunk or track, written once (`If-None-Match: *`).
     Commit(String),
+    /// `claims/<task>.json`: a worker is on this chunk; a hint, rewritten while it is.
+    Claim(String),
     /// `progress.json`: how far the job is; overwritten as it goes.
     Progress,
     /// `failure.json`: why the job ended without a publication.
@@ -63,6 +65,7 @@ impl fmt::Display for JobFile {
         match self {
             JobFile::Plan => f.write_str("plan.json"),
             JobFile::Commit(task) => write!(f, "commits/{task}.json"),
+            JobFile::Claim(task) => write!(f, "claims/{task}.json"),
             JobFile::Progress => f.write_str("progress.json"),
             JobFile::Failure => f.write_str("failure.json"),
             JobFile::Report => f.write_str("report.json"),

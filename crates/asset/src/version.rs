@@ -1,5 +1,6 @@
 //! Versions: `v` and 16 hex digits of a hash over everything that decides the published bytes.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -62,6 +63,17 @@ impl SourceRef {
     /// True where both name the same bytes of an episode, whatever lies beside it.
     pub fn same_content(&self, other: &SourceRef) -> bool {
         self.key == other.key && self.etag == other.etag && self.version_id == other.version_id
+    }
+
+    /// Which of two uploads of one key was written first; nothing where that cannot be told: of sequencers of different
+    /// lengths AWS's own pages disagree on which side to pad.
+    pub fn order(&self, other: &SourceRef) -> Option<Ordering> {
+        match (&self.sequencer, &other.sequencer) {
+            (Some(ours), Some(theirs)) if self.key == other.key && ours.len() == theirs.len() => {
+                Some(ours.cmp(theirs))
+            }
+            _ => None,
+        }
     }
 
     /// True where a subtitle file beside this one was written after all those beside `other`.

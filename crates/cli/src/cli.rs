@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use flodrama_asset::{AssetId, Version};
 
 use crate::config::Config;
-use crate::{access, check, play, redrive, rollback, status, up, upload};
+use crate::{access, check, gc, play, redrive, rollback, status, up, upload};
 
 #[derive(Parser)]
 #[command(name = "flodrama", version, about = "Upload an episode; every screen plays it.")]
@@ -91,6 +91,16 @@ enum Command {
     },
     /// Give messages in the dead-letter queue back to the workers.
     Redrive,
+    /// List what is left of versions that are neither live nor the one before, and that nobody works on.
+    Gc {
+        /// Only of versions that nothing was written of for so many days: more than messages are kept. 0 spares what was
+        /// at work within the last hour.
+        #[arg(long, default_value_t = 30, value_name = "DAYS")]
+        older_than: u32,
+        /// Remove it.
+        #[arg(long)]
+        delete: bool,
+    },
 }
 
 /// Runs the command line of this process.
@@ -134,6 +144,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Access { asset, change } => access::run(&config()?, &asset, &change).await?,
         Command::Rollback { asset, to } => rollback::run(&config()?, &asset, to).await?,
         Command::Redrive => redrive::run(&config()?).await?,
+        Command::Gc { older_than, delete } => gc::run(&config()?, older_than, delete).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod clients;
 mod config;
+mod gc;
 mod play;
 mod redrive;
 mod rollback;

@@ -15,6 +15,13 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     let arn = attribute(&sqs, config, QueueAttributeName::QueueArn).await?;
+    // SQS takes one move at a time; a second request while it runs has nothing to add.
+    let moves = sqs.list_message_move_tasks().source_arn(&arn).send().await;
+    let moves = moves.context("SQS did not say whether a move is under way")?;
+    if moves.results().first().is_some_and(|task| task.status() == Some("RUNNING")) {
+        println!("the dead letters are on their way back to the workers already");
+        return Ok(());
+    }
     sqs.start_message_move_task().source_arn(arn).send().await.context("SQS did not start the move")?;
     println!("{waiting} messages are on their way back to the workers");
     Ok(())

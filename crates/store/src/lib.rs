@@ -5,6 +5,8 @@
 //! * `download`: an upload, pinned to the content that an event named, resumed where a body breaks.
 //! * `observe`: what others learn of each request.
 //! * `list`: keys and folders below a prefix.
+//! * `rollback`: another version live again.
+//! * [`garbage`](mod@garbage): what is left of versions that nobody needs.
 //! * [`catalogue`](mod@catalogue): where each asset stands, from the documents in the bucket.
 //!
 //! Entity tags are kept without their quotes, as [`SourceRef`](flodrama_asset::SourceRef) has them.
@@ -12,10 +14,12 @@
 pub mod catalogue;
 mod download;
 mod error;
+pub mod garbage;
 mod list;
 mod multipart;
 mod observe;
 mod read;
+mod rollback;
 mod write;
 
 use std::time::Duration;
@@ -30,6 +34,7 @@ pub use error::StoreError;
 pub use list::Summary;
 pub use observe::Observe;
 pub use read::{Change, Head, Object};
+pub use rollback::{RollbackError, roll_back};
 pub use write::{Condition, Put};
 
 /// How long a connection may take to open before the SDK tries again.

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
-use flodrama_asset::ObjectKey;
+use flodrama_asset::{ErrorKind, ObjectKey};
 use serde::Serialize;
 
 use crate::error::status;
@@ -116,6 +117,28 @@ impl Store {
             Ok(_) => Ok(()),
             Err(e) if status(&e) == Some(404) => Ok(()),
             Err(e) => Err(StoreError::sdk("DeleteObject", &path, e)),
+        }
+    }
+
+    /// Removes objects by key, at most 1000 at a time (S3's limit); those that are not there are removed already.
+    pub(crate) async fn delete_all(&self, keys: &[String]) -> Result<(), StoreError> {
+        const OPERATION: &str = "DeleteObjects";
+        let first = keys.first().map_or("", String::as_str);
+        let unbuilt = |e: aws_sdk_s3::error::BuildError| {
+            StoreError::new(OPERATION, first, ErrorKind::Internal, "the request could not be made")
+                .with_source(e)
+        };
+        let objects = keys.iter().map(|key| ObjectIdentifier::builder().key(key).build());
+        let objects = objects.collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
+        let batch = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(unbuilt)?;
+        let sent = self.client.delete_objects().bucket(&self.bucket).delete(batch).send().await;
+        let left = sent.map_err(|e| StoreError::sdk(OPERATION, first, e))?.errors.unwrap_or_default();
+        match left.first() {
+            None => Ok(()),
+            Some(e) => {
+                let problem = format!("{} objects stay: {}", left.len(), e.code().unwrap_or("no error code"));
+                Err(StoreError::new(OPERATION, e.key().unwrap_or(first), ErrorKind::Unavailable, problem))
+            }
         }
     }
 

@@ -188,7 +188,7 @@ impl Keys {
     }
 
     /// The keys, where they are there and were fetched lately enough to be believed.
-    fn known<T>(&self, look: impl FnOnce(&HashMap<String, DecodingKey>) -> T) -> Option<T> {
+    fn known<T>(&self, look: impl FnOnce(&HashMap<String, Arc<DecodingKey>>) -> T) -> Option<T> {
         self.read(|state| {
             let fetched_at = state.fetched_at?;
             (self.since(fetched_at) < STALE_AFTER).then(|| look(&state.keys))

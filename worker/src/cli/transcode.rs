@@ -46,6 +46,7 @@ pub async fn run(
         device_sessions: local.work.device_sessions,
         limits: local.limits,
         slots: jobs.unwrap_or_else(|| local.work.slots()),
+        share: None,
         upload: None,
         fallback_title: crate::title::from_key(&input.to_string_lossy()),
     };

@@ -45,8 +45,9 @@ async fn place_in_order(store: &Store, source: &SourceRef) -> Result<Option<Stri
     Ok(live.and_then(|live| live.sequencer))
 }
 
-/// True where nothing says which of two uploads is the newer one, the live one having been found by its subtitle file and
-/// not by its own message, and another one is at the key now.
+/// True where nothing says which of two uploads is the newer one, the live one and `source`, and another one than
+/// `source` is at the key now. So it is where the live one was found by its subtitle file and not by its own message, and
+/// where their sequencers cannot be compared.
 ///
 /// # Errors
 /// The bucket's.
@@ -56,11 +57,14 @@ pub async fn is_replaced(
     pointer: Option<&Pointer>,
 ) -> Result<bool, StoreError> {
     let Some(live) = pointer.map(|pointer| &pointer.source) else { return Ok(false) };
-    if live.sequencer.is_some() || live.key != source.key || live.same_content(source) {
+    if live.key != source.key || live.same_content(source) || live.order(source).is_some() {
         return Ok(false);
     }
     let now = store.head(&ObjectKey::Upload(source.key.clone())).await?;
-    Ok(now.is_some_and(|now| now.etag != source.etag))
+    Ok(now.is_some_and(|now| match (&now.version_id, &source.version_id) {
+        (Some(now), Some(ours)) => now != ours,
+        _ => now.etag != source.etag,
+    }))
 }
 
 /// How video files end. Others may be video too, but a picture or a note beside an episode is not preferred to it.

@@ -3,6 +3,9 @@
 use flodrama_asset::{SourceRef, UPLOADS_PREFIX};
 use serde::Deserialize;
 
+/// Within a major version S3 only adds fields (S3 user guide, "Event message structure").
+const EVENT_MAJOR: &str = "2";
+
 /// The message is no event of a bucket.
 #[derive(Debug, thiserror::Error)]
 #[error("the message is no S3 event: {0}")]
@@ -14,6 +17,11 @@ pub fn uploads(body: &str) -> Result<Vec<SourceRef>, BadEvent> {
     let found = match envelope {
         Envelope { event: Some(event), .. } if event == "s3:TestEvent" => Vec::new(),
         Envelope { records: Some(records), .. } => {
+            if let Some(other) =
+                records.iter().find(|r| r.event_version.split('.').next() != Some(EVENT_MAJOR))
+            {
+                return Err(BadEvent(format!("of version {}, which is not known", other.event_version)));
+            }
             let created = records.into_iter().filter(|r| r.event_name.starts_with("ObjectCreated:"));
             created.map(Record::into_source).collect::<Result<_, _>>()?
         }
@@ -42,6 +50,8 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct Record {
+    #[serde(rename = "eventVersion")]
+    event_version: String,
     #[serde(rename = "eventName")]
     event_name: String,
     s3: Entity,
@@ -167,6 +177,13 @@ mod tests {
         let record = &one[one.find('[').expect("[") + 1..one.rfind(']').expect("]")];
         let body = format!(r#"{{"Records":[{record},{}]}}"#, record.replace("1.mp4", "2.mp4"));
         assert_eq!(keys(&body), ["uploads/1.mp4", "uploads/2.mp4"]);
+    }
+
+    #[test]
+    fn later_minor_versions_are_read_and_other_major_ones_are_not() {
+        let event = notification("uploads/1.mp4");
+        assert_eq!(keys(&event.replace(r#""2.1""#, r#""2.9""#)), ["uploads/1.mp4"]);
+        assert!(uploads(&event.replace(r#""2.1""#, r#""3.0""#)).is_err());
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! What is finished, and where finished files go. A commit is written once, after the files it speaks of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use flodrama_asset::{AssetId, JobFile, ObjectKey, PublishedFile, TrackFile, Version};
 use flodrama_media::task::{Output, Sampled, SegmentWritten, StillsWritten, SubtitlesWritten, Written};
 use flodrama_store::{Condition, Put, Store};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use crate::child::Finished;
 use crate::error::{JobError, Result};
+
+/// Files on their way at a time.
+const IN_FLIGHT: usize = 16;
 
 /// The record of a finished task. The same task always gives the same record, but for the CPU time that it took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,20 +106,45 @@ impl Ledger {
                 }
             }
             Ledger::Bucket(store, asset, version) => {
-                let prefix = format!("jobs/{asset}/{version}/commits/");
-                for object in store.list(&prefix).await? {
-                    let Some(task) = object.key.strip_prefix(&prefix).and_then(|n| n.strip_suffix(".json"))
-                    else {
+                // In this order: what is committed by now has its files by now.
+                let names = self.names().await?;
+                let stored = self.stored().await?;
+                for task in names {
+                    let Some(commit) = self.find(&task).await? else { continue };
+                    if commit.files().iter().all(|path| stored.contains(path)) {
+                        commits.insert(task, commit);
                         continue;
-                    };
-                    let key = self.commit_key(asset, version, task);
-                    if let Some((commit, _)) = store.get_json(&key).await? {
-                        commits.insert(task.to_owned(), commit);
                     }
+                    // Files come before their commit, so somebody has removed them since: the task is open again.
+                    tracing::warn!(%asset, %version, task, "committed, and its files are gone: made again");
+                    store.delete(&self.commit_key(asset, version, &task)).await?;
                 }
             }
         }
         Ok(commits)
+    }
+
+    /// Paths of what the bucket has of the version's files.
+    async fn stored(&self) -> Result<HashSet<String>> {
+        let Ledger::Bucket(store, asset, version) = self else { return Ok(HashSet::new()) };
+        let prefix = format!("vod/{asset}/{version}/");
+        let listed = store.list(&prefix).await?;
+        Ok(listed.iter().filter_map(|o| o.key.strip_prefix(&prefix).map(str::to_owned)).collect())
+    }
+
+    /// Names of the tasks that are committed in the bucket; none of a folder, which nobody else writes to.
+    pub async fn names(&self) -> Result<Vec<String>> {
+        let Ledger::Bucket(store, asset, version) = self else { return Ok(Vec::new()) };
+        let prefix = format!("jobs/{asset}/{version}/commits/");
+        let listed = store.list(&prefix).await?;
+        let name = |key: &str| Some(key.strip_prefix(&prefix)?.strip_suffix(".json")?.to_owned());
+        Ok(listed.iter().filter_map(|object| name(&object.key)).collect())
+    }
+
+    /// The commit of one task in the bucket, if there is one.
+    pub async fn find(&self, task: &str) -> Result<Option<Commit>> {
+        let Ledger::Bucket(store, asset, version) = self else { return Ok(None) };
+        Ok(store.get_json(&self.commit_key(asset, version, task)).await?.map(|(commit, _)| commit))
     }
 
     /// Keeps a finished task: its files first, then the record. Files that `has_stored` knows are at their keys already.
@@ -210,24 +239,35 @@ impl Ledger {
     /// Brings the files of a commit into `tree` where they are missing, as on another machine than the one that
     /// wrote them.
     pub async fn restore(&self, commit: &Commit, tree: &Path) -> Result<()> {
-        for path in commit.files() {
-            let local = tree.join(&path);
-            if tokio::fs::try_exists(&local).await.map_err(|e| JobError::io("tree", &e))? {
-                continue;
+        let mut files = commit.files().into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < IN_FLIGHT
+                && let Some(path) = files.next()
+            {
+                let (ledger, tree) = (self.clone(), tree.to_owned());
+                running.spawn(async move { ledger.bring(&path, &tree).await });
             }
-            let Ledger::Bucket(store, asset, version) = self else {
-                return Err(JobError::internal("restore", format_args!("{path} was committed and is gone")));
-            };
-            let key = published(asset, version, &path)?;
-            let object = store.get(&key).await?;
-            let object =
-                object.ok_or_else(|| JobError::internal("restore", format_args!("{key} is gone")))?;
-            if let Some(folder) = local.parent() {
-                tokio::fs::create_dir_all(folder).await.map_err(|e| JobError::io("tree", &e))?;
-            }
-            tokio::fs::write(&local, &object.bytes).await.map_err(|e| JobError::io("tree", &e))?;
+            let Some(brought) = running.join_next().await else { return Ok(()) };
+            brought.map_err(|e| JobError::internal("restore", e))??;
         }
-        Ok(())
+    }
+
+    async fn bring(&self, path: &str, tree: &Path) -> Result<()> {
+        let local = tree.join(path);
+        if tokio::fs::try_exists(&local).await.map_err(|e| JobError::io("tree", &e))? {
+            return Ok(());
+        }
+        let Ledger::Bucket(store, asset, version) = self else {
+            return Err(JobError::internal("restore", format_args!("{path} was committed and is gone")));
+        };
+        let key = published(asset, version, path)?;
+        let object = store.get(&key).await?;
+        let object = object.ok_or_else(|| JobError::internal("restore", format_args!("{key} is gone")))?;
+        if let Some(folder) = local.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(|e| JobError::io("tree", &e))?;
+        }
+        tokio::fs::write(&local, &object.bytes).await.map_err(|e| JobError::io("tree", &e))
     }
 
     fn commit_key(&self, asset: &AssetId, version: &Version, task: &str) -> ObjectKey {

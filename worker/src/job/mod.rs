@@ -1,6 +1,7 @@
 //! The story of one job, top to bottom: probe, analyse, plan, encode, package, prove. Publishing is the caller's next step.
 
 mod analyse;
+mod claims;
 mod encode;
 mod ledger;
 mod package;
@@ -9,26 +10,30 @@ mod proof;
 mod report;
 pub mod reuse;
 mod sessions;
+pub mod share;
 pub mod sidecars;
 mod sound;
 pub mod status;
 mod subtitles;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use flodrama_asset::document::AssetDocument;
-use flodrama_asset::{ErrorKind, PublishedFile, SourceRef};
+use flodrama_asset::{PublishedFile, SourceRef};
 use flodrama_media::fault::Fault;
 use flodrama_media::task::{JumpsTask, Limits, Output, Task};
 use flodrama_media::{Jump, SourceInfo, jumps};
 use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use analyse::measure;
 pub use ledger::{Commit, Ledger, published};
 pub use proof::Proof;
+use share::Share;
 use sidecars::Sidecar;
-use status::{Sender, enter};
+use status::{Sender, Status, enter};
 
 use crate::child::Children;
 use crate::error::{JobError, Result};
@@ -59,6 +64,8 @@ pub struct Job {
     pub slots: usize,
     /// How children are started.
     pub children: Children,
+    /// How others take part; nobody does where the tree stays in a folder.
+    pub share: Option<Share>,
     /// The upload, if it was one.
     pub upload: Option<SourceRef>,
     /// Title where the file has none.
@@ -74,6 +81,8 @@ pub struct Proven {
     pub asset: AssetDocument,
     /// Paths below the tree that remain to be published: playlists, documents.
     pub files: Vec<String>,
+    /// Paths below the tree of the media, which is in the bucket, with sizes in bytes.
+    pub media: Vec<(String, u64)>,
     /// What was checked.
     pub proof: Proof,
     /// CPU seconds of all media children.
@@ -82,15 +91,51 @@ pub struct Proven {
     pub peak_child_mib: u64,
 }
 
+/// A job that knows its source.
+struct Planned {
+    /// It reads the source on one clock.
+    job: Job,
+    source: SourceInfo,
+    plan: Plan,
+    /// Commits of samples.
+    samples: BTreeMap<String, Commit>,
+}
+
 impl Job {
     /// Runs the job. Cancelling ends it within a moment; what was committed stays committed.
     pub async fn run(&self, status: &Sender, cancel: &CancellationToken) -> Result<Proven> {
-        tokio::select! {
-            outcome = self.story(status) => outcome,
-            () = cancel.cancelled() => {
-                Err(JobError::new(ErrorKind::Cancelled, "Processing was interrupted and will go on later."))
+        self.until(cancel, Box::pin(self.story(status))).await
+    }
+
+    /// Encodes chunks of a job that another worker has. Gives how many; none at all where that worker executes another
+    /// plan than we would.
+    pub async fn help(&self, cancel: &CancellationToken) -> Result<Option<usize>> {
+        let work = async {
+            let Some(share) = &self.share else { return Ok(None) };
+            // Who has the upload says how far it is.
+            let (status, _) = watch::channel(Status::at("probe", 0.0));
+            let Planned { job, source, plan, .. } = self.plan(&status).await?;
+            if !share.has_plan(&plan).await? {
+                return Ok(None);
             }
+            tokio::select! {
+                chunks = encode::help(&job, share, &source, &plan, &status) => chunks.map(Some),
+                () = share.unwanted() => Ok(Some(0)),
+            }
+        };
+        self.until(cancel, Box::pin(work)).await
+    }
+
+    /// Whatever ends the work, claims that it leaves are taken back.
+    async fn until<T>(&self, cancel: &CancellationToken, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            () = cancel.cancelled() => Err(JobError::interrupted()),
+        };
+        if let Some(share) = &self.share {
+            share.claims.release().await;
         }
+        outcome
     }
 
     /// What a task reads: the source, or a subtitle file beside it.
@@ -100,19 +145,21 @@ impl Job {
         sidecar.map(|s| s.path.as_path()).ok_or_else(|| JobError::internal("subtitle file", name))
     }
 
-    async fn story(&self, status: &Sender) -> Result<Proven> {
+    /// What the source is, what will be made of it, and what this follows from.
+    async fn plan(&self, status: &Sender) -> Result<Planned> {
         tokio::fs::create_dir_all(&self.tree).await.map_err(|e| JobError::io("tree", &e))?;
         enter(status, "probe", 3.0);
         let (input, source) = probe(&self.children, &self.input, &self.sidecars, &self.limits).await?;
-        Job { input, ..self.clone() }.make(&source, status).await
+        let job = Job { input, ..self.clone() };
+        let samples = analyse::analyse(&job, &source, status).await?;
+        let complexity = analyse::complexity(&samples);
+        let plan = self.choice.plan(&source, complexity.as_ref(), &self.preset);
+        Ok(Planned { job, source, plan, samples })
     }
 
-    /// What comes of a source that is known.
-    async fn make(&self, source: &SourceInfo, status: &Sender) -> Result<Proven> {
-        let samples = analyse::analyse(self, source, status).await?;
-        let complexity = analyse::complexity(&samples);
-        let plan = self.choice.plan(source, complexity.as_ref(), &self.preset);
-        let mut commits = encode::encode(self, source, &plan, status).await?;
+    async fn story(&self, status: &Sender) -> Result<Proven> {
+        let Planned { job, source, plan, samples } = self.plan(status).await?;
+        let mut commits = encode::encode(&job, &source, &plan, status).await?;
 
         enter(status, "package", 92.0);
         for commit in commits.values() {
@@ -129,7 +176,7 @@ impl Job {
         enter(status, "proof", 94.0);
         let proof = proof::prove(&plan, &renditions, &package, &self.tree, &self.children).await?;
         commits.extend(samples);
-        let report = report::report(self.upload.as_ref(), source, &plan, &commits, &renditions, &proof);
+        let report = report::report(self.upload.as_ref(), &source, &plan, &commits, &renditions, &proof);
         let (cpu_seconds, peak_child_mib) = (report.cpu_seconds, report.peak_child_mib);
         let report = serde_json::to_string_pretty(&report).map_err(|e| JobError::internal("report", e))?;
         let mut files = Vec::new();
@@ -137,7 +184,8 @@ impl Job {
             write(&self.tree, path, text).await?;
             files.push(path.clone());
         }
-        Ok(Proven { plan, asset: package.asset, files, proof, cpu_seconds, peak_child_mib })
+        let media = sizes(commits.values().flat_map(Commit::files), &self.tree).await?;
+        Ok(Proven { plan, asset: package.asset, files, media, proof, cpu_seconds, peak_child_mib })
     }
 }
 
@@ -175,6 +223,15 @@ async fn one_clock(children: &Children, input: &Path) -> Result<(PathBuf, Vec<Ju
         Output::Jumps(jumps) => Ok((task.out.join(JumpsTask::FILE), jumps)),
         other => Err(JobError::internal("jumps", format_args!("unexpected answer {other:?}"))),
     }
+}
+
+async fn sizes(paths: impl Iterator<Item = String>, tree: &Path) -> Result<Vec<(String, u64)>> {
+    let mut sizes = Vec::new();
+    for path in paths {
+        let file = tokio::fs::metadata(tree.join(&path)).await.map_err(|e| JobError::io("tree", &e))?;
+        sizes.push((path, file.len()));
+    }
+    Ok(sizes)
 }
 
 async fn write(tree: &Path, path: &str, text: &str) -> Result<()> {

@@ -1,9 +1,10 @@
-//! A version that differs from the live one by its subtitle files alone has the same pictures and sound: they are copied
-//! within the bucket, commit by commit, and the job finds them done.
+//! A version that differs from another of its asset by its subtitle files alone has the same pictures and sound: they are
+//! copied within the bucket, commit by commit, and the job finds them done. The other version may be live, or still be at
+//! work: what it has by now is taken over.
 
 use std::sync::Arc;
 
-use flodrama_asset::document::Pointer;
+use flodrama_asset::document::Progress;
 use flodrama_asset::{AssetId, JobFile, ObjectKey, SourceRef, Version};
 use flodrama_store::{Condition, Put, Store};
 use tokio::task::JoinSet;
@@ -14,8 +15,8 @@ use crate::error::{JobError, Result};
 /// Copies under way at a time.
 const IN_FLIGHT: usize = 16;
 
-/// Takes over what the live version has, if `version_of` its upload under this preset and family proves that nothing but
-/// subtitle files tells it from `version`. Gives the number of tasks that are spared.
+/// Takes over what other versions of the asset have, where `version_of` their uploads under this preset and family proves
+/// that nothing but subtitle files tells them from `version`. Gives the number of tasks that are spared.
 ///
 /// # Errors
 /// The bucket's. What was taken over until then stands.
@@ -26,21 +27,29 @@ pub async fn take_over(
     source: &SourceRef,
     version_of: impl Fn(&SourceRef) -> Version,
 ) -> Result<usize> {
-    let pointer = store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
-    let Some((live, _)) = pointer else { return Ok(0) };
-    let with_live_files = SourceRef { sidecars: live.source.sidecars.clone(), ..source.clone() };
-    if live.version == *version || version_of(&with_live_files) != live.version {
-        return Ok(0);
-    }
-    let ledger = |version: &Version| Ledger::Bucket(store.clone(), asset.clone(), version.clone());
-    let done = ledger(version).commits().await?;
     let mut spared = 0;
-    for (task, commit) in ledger(&live.version).commits().await? {
+    for name in store.list_folders(&format!("jobs/{asset}/")).await? {
+        let Ok(other) = name.parse::<Version>() else { continue };
+        if other == *version {
+            continue;
+        }
+        let progress = ObjectKey::Job(asset.clone(), other.clone(), JobFile::Progress);
+        let Some((progress, _)) = store.get_json::<Progress>(&progress).await? else { continue };
+        let with_its_files = SourceRef { sidecars: progress.source.sidecars, ..source.clone() };
+        if version_of(&with_its_files) == other {
+            spared += take_from(store, asset, &other, version).await?;
+        }
+    }
+    Ok(spared)
+}
+
+async fn take_from(store: &Store, asset: &AssetId, other: &Version, version: &Version) -> Result<usize> {
+    let ledger = |version: &Version| Ledger::Bucket(store.clone(), asset.clone(), version.clone());
+    let done = ledger(version).names().await?;
+    let mut spared = 0;
+    for (task, commit) in ledger(other).commits().await? {
         let of_subtitles = matches!(commit.result, TaskResult::Subtitles(_));
-        if of_subtitles
-            || done.contains_key(&task)
-            || !copy(store, asset, &live.version, version, &commit).await?
-        {
+        if of_subtitles || done.contains(&task) || !copy(store, asset, other, version, &commit).await? {
             continue;
         }
         let key = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Commit(task));

@@ -169,13 +169,20 @@ fn worker_settings(config: &Config, data: &Path) -> anyhow::Result<worker_config
             url: config.queue.url.clone(),
             endpoint_url: config.queue.endpoint_url.clone(),
             visibility_timeout_s: VISIBILITY_S,
+            hold_at_most_s: worker_config::hold_at_most_s(),
         },
-        work: worker_config::Work { scratch: Some(data.join("scratch")), ..local.work },
+        work: worker_config::Work {
+            scratch: Some(data.join("scratch")),
+            // There is nobody to ask.
+            helpers: 0,
+            ..local.work
+        },
         limits: local.limits,
         cloudfront: worker_config::CloudFront {
             distribution_id: Some(config.cloudfront.distribution_id.clone()),
             endpoint_url: config.cloudfront.endpoint_url.clone(),
         },
+        spot: worker_config::Spot::default(),
         log: worker_config::Log::default(),
     })
 }

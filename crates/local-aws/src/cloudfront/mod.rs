@@ -24,6 +24,9 @@ use crate::sync::lock;
 /// How long an invalidation is `InProgress`.
 const IN_PROGRESS_MS: i64 = 1_000;
 const MAX_LISTED: usize = 100;
+/// Paths that may be in progress at a time, without and with a wildcard (CloudFront developer guide, "Quotas").
+const MAX_FILES: usize = 3_000;
+const MAX_WILDCARDS: usize = 15;
 
 /// One invalidation, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +85,17 @@ impl CloudFront {
             let message = "Your caller reference was already used for another invalidation batch.";
             return Err(Fault::new(StatusCode::CONFLICT, "InvalidationBatchAlreadyExists", message));
         }
+        let now = self.clock.now_ms();
+        let in_progress = invalidations.iter().filter(|known| is_in_progress(known, now));
+        let (wildcards, files): (Vec<_>, Vec<_>) =
+            in_progress.flat_map(|known| &known.paths).chain(&paths).partition(|path| path.ends_with('*'));
+        if files.len() > MAX_FILES || wildcards.len() > MAX_WILDCARDS {
+            let message = "Processing your request will cause you to exceed the maximum number of in-progress \
+                           invalidations.";
+            return Err(Fault::new(StatusCode::BAD_REQUEST, "TooManyInvalidationsInProgress", message));
+        }
         let id = format!("I{}", random::text(random::UPPER, 25).map_err(Fault::internal)?);
-        let invalidation = Invalidation { id, caller_reference, paths, created_ms: self.clock.now_ms() };
+        let invalidation = Invalidation { id, caller_reference, paths, created_ms: now };
         invalidations.push(invalidation.clone());
         if let Err(error) = disk::write_json(&self.path, &*invalidations, Access::Ordinary) {
             invalidations.pop();
@@ -119,10 +131,14 @@ impl CloudFront {
     }
 
     fn known(&self, invalidation: Invalidation) -> Known {
-        let age_ms = self.clock.now_ms() - invalidation.created_ms;
-        let status = if age_ms < IN_PROGRESS_MS { "InProgress" } else { "Completed" };
+        let in_progress = is_in_progress(&invalidation, self.clock.now_ms());
+        let status = if in_progress { "InProgress" } else { "Completed" };
         Known { invalidation, status }
     }
+}
+
+fn is_in_progress(invalidation: &Invalidation, now_ms: i64) -> bool {
+    now_ms - invalidation.created_ms < IN_PROGRESS_MS
 }
 
 #[derive(Deserialize)]
