@@ -201,7 +201,9 @@ async fn no_secret_is_in_what_a_failed_start_says() {
     std::fs::write(&locked, format!("[cdn]\nprivate_key = '''\n{pem}''' x\n")).expect("a file");
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o600)).expect("a mode");
     let settings = locked.to_str().expect("a plain path");
-    let table: [(&[&str], &[(&str, &str)], &str); 8] = [
+    /// Arguments, variables, and what the refusal names.
+    type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let table: [Row<'_>; 8] = [
         (&["serve"], &[("FLODRAMA_CDN__PRIVATE_KEY", &broken)], "cdn.private_key"),
         (&["sign", CDN], &[("FLODRAMA_CDN__PRIVATE_KEY", &broken)], "cdn.private_key"),
         (

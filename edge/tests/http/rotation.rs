@@ -102,7 +102,7 @@ async fn keys_that_cannot_be_used_are_named_and_not_shown() {
     for (change, part) in table {
         let mut config = settings(&key_server);
         change(&mut config);
-        let error = App::with(config, s3.store(), Clock::system()).await.err().expect("refused");
+        let error = App::with(config, s3.store(), Clock::system()).await.expect_err("refused");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains(part) && !shown.contains("-----BEGIN"), "{part}: {shown}");
     }
