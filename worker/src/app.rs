@@ -1,7 +1,7 @@
 //! The composition root: settings become clients, messages become jobs, jobs become publications.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::job::status::{Status, enter};
 use crate::job::{Job, Ledger, preview, reuse, sidecars};
 use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
+use crate::scratch::Scratch;
 
 /// How often `progress.json` is written at most.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +41,7 @@ pub struct App {
     store: Store,
     queue: Queue,
     cloudfront: Option<(aws_sdk_cloudfront::Client, String)>,
-    scratch: PathBuf,
+    scratch: Scratch,
     /// The encoder family, once its trials are over and as long as they hold.
     choice: Mutex<Option<Choice>>,
 }
@@ -93,12 +94,10 @@ impl App {
     pub fn with(config: Config, clients: Clients) -> anyhow::Result<App> {
         let preset = Preset::load(&config.work.preset)?;
         family::candidates(&preset, &config.work.families)?;
-        let scratch =
+        let folder =
             config.work.scratch.clone().unwrap_or_else(|| std::env::temp_dir().join("flodrama-worker"));
-        // Children work in a folder of their own, where a relative path would lead elsewhere.
-        let scratch = std::path::absolute(scratch)?;
-        std::fs::create_dir_all(&scratch)
-            .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", scratch.display()))?;
+        let scratch = Scratch::open(&folder)
+            .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", folder.display()))?;
         let visibility = Duration::from_secs(config.queue.visibility_timeout_s.into());
         let queue = Queue::new(clients.sqs, config.queue.url.clone(), visibility);
         let cloudfront = config.cloudfront.distribution_id.clone().map(|id| (clients.cloudfront, id));

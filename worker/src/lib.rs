@@ -15,4 +15,5 @@ pub mod intake;
 pub mod job;
 pub mod plan;
 pub mod publish;
+mod scratch;
 mod title;
