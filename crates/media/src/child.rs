@@ -30,7 +30,8 @@ pub fn main(task_file: &Path) -> i32 {
         eprintln!("parent death signal: {e}");
     }
     let reporter = Reporter { last: Mutex::new(None) };
-    let outcome = run(task_file, &reporter);
+    // Where the worker died before that call, nobody reads: without a look this child would outlive it.
+    let outcome = reporter.send(&Event::Progress(0)).and_then(|()| run(task_file, &reporter));
     let failed = outcome.is_err();
     let event = match outcome {
         Ok(output) => Event::Done(Box::new(output)),
