@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod chaos;
 mod check;
 mod device;
 mod media;
