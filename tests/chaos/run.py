@@ -15,7 +15,7 @@ RECEIVES = 1000
 STUCK_AFTER_S = 120
 #: A message waits a minute at most before it comes again: the clock is moved so far where nothing else is left to do.
 WAITS_S = 61
-MOVE_AFTER_S = 15
+MOVE_AFTER_S = 6
 TELL_EVERY_S = 30
 GONE = (OSError, aws.Refused, aws.http.client.HTTPException)
 

@@ -14,7 +14,7 @@ fn chaos(args: &[&str]) -> Finished {
 
 #[test]
 fn workers_are_killed_and_nothing_is_lost() {
-    let done = chaos(&["run", "--kills", "20", "--seconds", "30", "--jobs", "14", "--seed", "5"]);
+    let done = chaos(&["run", "--kills", "20", "--seconds", "20", "--jobs", "8", "--seed", "5"]);
     assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
     let kills = done.text().lines().find_map(|line| line.split_once(" kills: "));
     let (kills, outcome) = kills.expect("a sum");
@@ -26,5 +26,9 @@ fn workers_are_killed_and_nothing_is_lost() {
 fn a_segment_that_is_taken_away_is_noticed() {
     let done = chaos(&["sabotage"]);
     assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
-    assert!(done.text().contains("BREACH job-000: ") && done.text().contains("half-published: "), "{}", done.text());
+    assert!(
+        done.text().contains("BREACH job-000: ") && done.text().contains("half-published: "),
+        "{}",
+        done.text()
+    );
 }
