@@ -147,7 +147,9 @@ impl Manifests {
     async fn stored(&self, shelf: &Shelf, key: &ObjectKey) -> Result<Bytes, EdgeError> {
         let read = async {
             match self.store.get(key).await? {
-                Some(object) => Ok(object.bytes),
+                // A copy of its own: the answer's bytes are a part of a buffer that is many times as large, which an
+                // entry would hold on to and the weigher not see.
+                Some(object) => Ok(Bytes::copy_from_slice(&object.bytes)),
                 None => Err(EdgeError::new(ErrorKind::NotFound, "There is no such file in this version.")),
             }
         };

@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod browser;
+mod chaos;
 mod check;
 mod device;
 mod edge_peer;

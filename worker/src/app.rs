@@ -4,7 +4,7 @@ mod help;
 mod progress;
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::job::status::{Status, enter};
 use crate::job::{Job, Ledger, Proven, preview, reuse, sidecars};
 use crate::plan::{Family, Preset};
 use crate::publish::{self, Standing};
+use crate::scratch::Scratch;
 
 use self::progress::ProgressNotes;
 
@@ -48,7 +49,7 @@ pub struct App {
     store: Store,
     queue: Queue,
     cloudfront: Option<(aws_sdk_cloudfront::Client, String)>,
-    scratch: PathBuf,
+    scratch: Scratch,
     /// The encoder family, once its trials are over and as long as they hold.
     choice: Mutex<Option<Choice>>,
 }
@@ -101,12 +102,10 @@ impl App {
     pub fn with(config: Config, clients: Clients) -> anyhow::Result<App> {
         let preset = Preset::load(&config.work.preset)?;
         family::candidates(&preset, &config.work.families)?;
-        let scratch =
+        let folder =
             config.work.scratch.clone().unwrap_or_else(|| std::env::temp_dir().join("flodrama-worker"));
-        // Children work in a folder of their own, where a relative path would lead elsewhere.
-        let scratch = std::path::absolute(scratch)?;
-        std::fs::create_dir_all(&scratch)
-            .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", scratch.display()))?;
+        let scratch = Scratch::open(&folder)
+            .map_err(|e| anyhow::anyhow!("cannot use the scratch folder {}: {e}", folder.display()))?;
         let seconds = |s: u32| Duration::from_secs(s.into());
         let (visibility, at_most) =
             (seconds(config.queue.visibility_timeout_s), seconds(config.queue.hold_at_most_s));

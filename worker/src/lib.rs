@@ -15,5 +15,6 @@ pub mod intake;
 pub mod job;
 pub mod plan;
 pub mod publish;
+mod scratch;
 pub mod spot;
 mod title;

@@ -21,6 +21,7 @@ mod cognito;
 mod disk;
 mod error;
 mod identity;
+pub mod program;
 mod random;
 mod s3;
 mod server;

@@ -27,7 +27,12 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// Runs the task at `task_file` and gives the process's exit code: 0 done, 1 failed. The last line on standard output
 /// says which, and why.
 pub fn main(task_file: &Path) -> i32 {
-    end(begin(task_file).and_then(|ready| ready.run()))
+    end(begin(task_file).and_then(|ready| {
+        // Where the worker died before it could take this child along, nobody reads: without a look the child would
+        // outlive it.
+        send(&Event::Progress(0))?;
+        ready.run()
+    }))
 }
 
 /// Says how a task ended, and gives the process's exit code.

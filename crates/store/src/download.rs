@@ -24,8 +24,11 @@ impl Store {
     /// Downloads exactly the content that `source` names into a new file at `to` and returns its size in bytes.
     /// `progress` gets bytes so far and bytes in all.
     ///
+    /// The size is asked for apart, and S3's checksum compared where it has one of the whole object: an upload that
+    /// arrives shortened or changed would else be told to its editor as a bad file.
+    ///
     /// Fails with `NotFound` where the object is gone, `Superseded` where another content took its place, and
-    /// `Unavailable` where bodies keep breaking off.
+    /// `Unavailable` where bodies keep breaking off or are not what S3 has.
     pub async fn download(
         &self,
         source: &SourceRef,
@@ -35,11 +38,16 @@ impl Store {
         let file_failed = |e| StoreError::file(OPERATION, &source.key, e);
         let file = File::create(to).await.map_err(file_failed)?;
         let mut file = BufWriter::with_capacity(WRITE_BUFFER, file);
+        let total = self.size(source).await?;
         let mut received = 0;
         let mut breaks = 0;
         loop {
             let output = self.open(source, received).await?;
-            let total = received + size_of(output.content_length());
+            let promised = received + size_of(output.content_length());
+            if promised != total {
+                let problem = format!("S3 has {total} bytes and sends {promised}");
+                return Err(StoreError::new(OPERATION, &source.key, ErrorKind::Unavailable, problem));
+            }
             let start = received;
             let mut body = output.body;
             let broken = loop {
@@ -53,12 +61,13 @@ impl Store {
                     None => break None,
                 }
             };
-            if received == total {
+            // All are there, and yet the body ends badly: their checksum is another.
+            if received == total && broken.is_none() {
                 file.flush().await.map_err(file_failed)?;
                 return Ok(total);
             }
             breaks = if received - start >= REAL_GAIN { 1 } else { breaks + 1 };
-            if breaks >= MAX_BREAKS || received > total {
+            if breaks >= MAX_BREAKS || received >= total {
                 let problem = format!("got {received} of {total} bytes, after {breaks} broken bodies");
                 let short = StoreError::new(OPERATION, &source.key, ErrorKind::Unavailable, problem);
                 return Err(match broken {
@@ -68,6 +77,21 @@ impl Store {
             }
             tokio::time::sleep(BREAK_PAUSE * breaks).await;
         }
+    }
+
+    /// Bytes of the content that `source` names.
+    async fn size(&self, source: &SourceRef) -> Result<u64, StoreError> {
+        let request = self.client.head_object().bucket(&source.bucket).key(&source.key);
+        let request = match &source.version_id {
+            Some(version) => request.version_id(version),
+            None => request.if_match(quoted(&source.etag)),
+        };
+        let head = request.send().await.map_err(|e| StoreError::sdk("HeadObject", &source.key, e))?;
+        // As for the body: not every store knows the condition.
+        if source.version_id.is_none() && unquoted(head.e_tag.clone()) != source.etag {
+            return Err(superseded(source));
+        }
+        Ok(size_of(head.content_length()))
     }
 
     /// Opens the body from byte `from` on.

@@ -68,6 +68,22 @@ async fn a_body_that_never_comes_whole_is_given_up() {
     assert_eq!(s3.requests("GET").len(), 5);
 }
 
+/// A bad file is told to its editor for good; what arrived badly is tried again.
+#[tokio::test]
+async fn what_is_not_the_upload_is_not_taken_for_it() {
+    let s3 = S3::start().await;
+    let source = upload(&s3, &episode()).await;
+    let shortened = episode()[..500_000].to_vec();
+    let mut changed = episode();
+    changed[500_000] ^= 1;
+    for body in [shortened, changed] {
+        s3.fail_next([Fault::OtherBody(body)]);
+        let error =
+            s3.store.download(&source, &s3.scratch().join("source"), |_, _| {}).await.expect_err("not it");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
+}
+
 #[tokio::test]
 async fn an_upload_that_was_replaced_is_superseded() {
     let s3 = S3::start().await;

@@ -25,6 +25,8 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 pub enum Fault {
     /// GET: the body breaks off after this many bytes, with the length of the whole announced.
     CutBody(usize),
+    /// GET: these bytes instead, with their own length announced and all other headers as they were.
+    OtherBody(Vec<u8>),
     /// Any request of this method: this status and S3 error code instead.
     Answer(Method, u16, &'static str),
 }
@@ -101,7 +103,7 @@ async fn accept(
 fn take(faults: &Mutex<Vec<Fault>>, method: &Method) -> Option<Fault> {
     let mut faults = faults.lock().expect("lock");
     let hits = match faults.first()? {
-        Fault::CutBody(_) => method == Method::GET,
+        Fault::CutBody(_) | Fault::OtherBody(_) => method == Method::GET,
         Fault::Answer(wanted, ..) => method == wanted,
     };
     hits.then(|| faults.remove(0))
@@ -120,9 +122,15 @@ async fn respond(
         let body = Full::new(Bytes::from(xml)).map_err(|never| match never {}).boxed_unsync();
         return Ok(Response::builder().status(status).body(body).expect("an answer"));
     }
-    let answer = service.call(request.map(s3s::Body::from)).await.expect("s3s answers");
+    let mut answer = service.call(request.map(s3s::Body::from)).await.expect("s3s answers");
+    if let Some(Fault::OtherBody(bytes)) = &fault {
+        answer.headers_mut().insert("content-length", bytes.len().into());
+    }
     Ok(answer.map(|body| match fault {
         Some(Fault::CutBody(after)) => cut(body, after),
+        Some(Fault::OtherBody(bytes)) => {
+            Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
+        }
         _ => body.map_err(std::io::Error::other).boxed_unsync(),
     }))
 }
