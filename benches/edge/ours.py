@@ -73,10 +73,10 @@ class Surroundings:
             "AWS_SECRET_ACCESS_KEY": self.access["secret_access_key"],
         } | dict(pair.split("=", 1) for pair in self.given.setting)
 
-    def edge(self, name="edge"):
-        """An edge that listens, and its port."""
+    def edge(self, name="edge", **settings):
+        """An edge that listens, and its port; `settings` are variables beside the usual ones."""
         port = free_port()
-        env, log = self.settings(port), self.folder / f"{name}.log"
+        env, log = {**self.settings(port), **settings}, self.folder / f"{name}.log"
         server = Server(name, [self.given.edge, "serve"], log, core=self.given.server_core, env=env)
         server.answered(port, "GET", "/static/favicon.svg", every_s=0.01)
         return server, port

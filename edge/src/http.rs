@@ -29,7 +29,7 @@ use crate::manifest::Wanted;
 use crate::pages;
 use crate::platform::Platform;
 use crate::playback::{Caller, Delivery, Opened, Wish};
-use crate::route::Route;
+use crate::route::{Route, names_are_single};
 use crate::sign::Refusal;
 
 /// What CloudFront says of where a viewer is: ISO 3166-1 alpha-2.
@@ -161,6 +161,7 @@ async fn manifest(
         };
         EdgeError::new(refusal.kind(), sentence).caused_by(refusal)
     })?;
+    names_are_single(query)?;
     let content_type = file.content_type();
     let wanted = Wanted { asset, version, file, pass, platform: platform(query)? };
     let manifest = parts.manifests.get(wanted).await?;
@@ -190,7 +191,10 @@ fn page(parts: &Parts, name: &str, headers: &HeaderMap) -> Result<Response, Edge
 async fn caller(parts: &Parts, head: &http::request::Parts) -> Result<Caller, EdgeError> {
     let viewer = match head.headers.contains_key(header::AUTHORIZATION) {
         true => Some(viewer(parts, head).await?),
-        false => None,
+        false => {
+            parts.limits.address(&head.headers, head.extensions.get())?;
+            None
+        }
     };
     // Whoever reaches the edge around CloudFront writes what they like.
     let mut said = head.headers.get_all(VIEWER_COUNTRY).iter().filter(|_| parts.trust_cloudfront_country);

@@ -10,6 +10,7 @@ use flodrama_asset::ErrorKind;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 use http::HeaderMap;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::config;
@@ -62,7 +63,12 @@ impl<K: std::hash::Hash + Eq + Send + Sync + 'static> Limit<K> {
     fn new(per_minute: u32) -> Option<Limit<K>> {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute)?);
         // Who is silent for a minute has all of it again: nothing is forgotten with them.
-        Some(Limit { quota, clients: Cache::builder().max_capacity(KEPT).time_to_idle(MINUTE).build() })
+        let clients = Cache::builder()
+            .max_capacity(KEPT)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(MINUTE)
+            .build();
+        Some(Limit { quota, clients })
     }
 
     fn take(&self, client: K) -> Result<(), EdgeError> {

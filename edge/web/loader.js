@@ -1,5 +1,6 @@
 // How hls.js gets its files: as always, but a request that is refused because its signature has ended is made again with
-// a fresh one. hls.js never hears of it, and the buffer plays on meanwhile.
+// a fresh one. hls.js never hears of it, and the buffer plays on meanwhile. Where each rendition has a signature of its own,
+// a fresh one comes with a fresh multivariant playlist only: then hls.js hears of it, and playback starts anew at its place.
 
 import { resigned } from "./links.js";
 

@@ -110,15 +110,15 @@ impl Keys {
             }
             return Ok(key);
         }
-        self.renew().await;
+        self.renewed().await;
         let key = self.known(|keys| keys.get(kid).cloned()).ok_or(KeysError::Unavailable)?;
         key.ok_or(KeysError::Unknown)
     }
 
     /// True while there are keys; asks for them if there are none.
-    pub(crate) async fn are_there(&self) -> bool {
+    pub(crate) async fn are_there(self: &Arc<Self>) -> bool {
         if self.known(|_| ()).is_none() {
-            self.renew().await;
+            self.renewed().await;
         }
         self.known(|_| ()).is_some()
     }
@@ -131,6 +131,13 @@ impl Keys {
     /// Fetches that brought keys, and those that did not.
     pub(crate) fn fetches(&self) -> (u64, u64) {
         (self.fetched.get(), self.failed.get())
+    }
+
+    /// Waits for [`Keys::renew`]. A task of its own: a caller that hangs up must not end what others wait for.
+    async fn renewed(self: &Arc<Self>) {
+        let keys = Arc::clone(self);
+        // It fails only where the runtime ends.
+        let _ = tokio::spawn(async move { keys.renew().await }).await;
     }
 
     /// Fetches, unless somebody did a moment ago or while we waited: then what they found is the answer to all who wait,

@@ -96,7 +96,7 @@ fn plain(request: &Request) -> Result<(), EdgeError> {
     Ok(())
 }
 
-/// No parameter of ours is repeated. Of manifests the gate says so, in its own words.
+/// No parameter of ours is repeated. Of manifests the gate says so first, in its own words.
 fn single(route: &Route, request: &Request) -> Result<(), EdgeError> {
     match route {
         Route::Manifest(..) => Ok(()),

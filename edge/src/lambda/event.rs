@@ -175,12 +175,13 @@ impl Answer {
         let request_id = self.headers.get("x-request-id").map_or("", String::as_str);
         let error =
             EdgeError::new(ErrorKind::Internal, "The answer is too large for a client that takes no gzip.");
+        let mut headers = self.headers.clone();
+        headers.retain(|name, _| !name.starts_with("content-") && name != "etag");
+        headers.insert("content-type".to_owned(), "application/problem+json".to_owned());
+        headers.insert("cache-control".to_owned(), "no-store".to_owned());
         let instead = Answer {
             status_code: error.status().as_u16(),
-            headers: BTreeMap::from([
-                ("content-type".to_owned(), "application/problem+json".to_owned()),
-                ("cache-control".to_owned(), "no-store".to_owned()),
-            ]),
+            headers,
             cookies: Vec::new(),
             body: serde_json::to_string(&error.problem(request_id)).unwrap_or_default(),
             is_base64_encoded: false,

@@ -107,7 +107,11 @@ pub(crate) fn reason(route: &str, kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::Unauthenticated => Some("auth"),
         ErrorKind::Forbidden if route == "manifest" => Some("gate"),
-        ErrorKind::Forbidden => Some("entitlement"),
+        ErrorKind::Forbidden
+        | ErrorKind::NotIncluded
+        | ErrorKind::NotYetOpen
+        | ErrorKind::NoLongerOpen
+        | ErrorKind::NotInCountry => Some("entitlement"),
         ErrorKind::TooManyRequests | ErrorKind::OverLimit => Some("limits"),
         ErrorKind::BadRequest => Some("malformed"),
         _ => None,

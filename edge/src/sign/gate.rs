@@ -16,8 +16,10 @@ use super::scope::{asks_for, signed_view};
 use super::{VerifyingKey, alphabet};
 use crate::config::Hash;
 
-/// Signatures kept that held: about 2 KB each.
+/// Signatures kept that held, each with a query of so many bytes at most: longer ones, which no link of ours has, are
+/// verified each time.
 const KEPT: u64 = 10_000;
+const LONGEST_KEPT: usize = 2048;
 
 /// Why a request does not pass. Never holds any of what it carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,7 +184,9 @@ impl Gate {
             None => Pass::Cookies,
         };
         let held = Arc::new(Held { pass, rest, statement, caps });
-        self.held.insert(id, Arc::clone(&held));
+        if id.len() <= LONGEST_KEPT {
+            self.held.insert(id, Arc::clone(&held));
+        }
         Ok(held)
     }
 

@@ -197,6 +197,8 @@ async fn an_address_is_cloudfronts_word_only_where_that_is_trusted() {
         if !trust {
             let forged = edge.request(Method::GET, "/v1/assets").bearer_auth("x.y.z");
             assert_eq!(forged.send().await.expect("an answer").status(), 429);
+            let nobody = edge.request(Method::POST, "/v1/assets/demo/playback");
+            assert_eq!(nobody.send().await.expect("an answer").status(), 429);
             let good = edge.request(Method::GET, "/v1/assets").bearer_auth(edge.token());
             assert_eq!(good.send().await.expect("an answer").status(), 200);
         }

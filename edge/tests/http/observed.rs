@@ -75,7 +75,7 @@ async fn every_part_is_counted() {
         r#"flodrama_edge_manifest_cache_total{result="hit"} 1"#,
         r#"flodrama_edge_manifest_cache_total{result="miss"} 1"#,
         // The pointer, the document, the playlist.
-        r#"flodrama_edge_store_request_seconds_count{operation="GetObject"} 3"#,
+        r#"flodrama_edge_store_request_seconds_count{operation="GetObject"} 4"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
@@ -240,7 +240,7 @@ async fn a_request_is_traced_from_its_caller_to_the_bucket() {
     assert_eq!(auth.parent_span_id, request.span_id);
     let store: Vec<_> =
         named("GetObject").into_iter().filter(|span| span.trace_id == request.trace_id).collect();
-    assert_eq!(store.len(), 2, "the pointer and the document: {:?}", received.spans);
+    assert_eq!(store.len(), 3, "the rules, the pointer and the document: {:?}", received.spans);
     for span in store {
         assert!(
             span.end_time_unix_nano >= span.start_time_unix_nano && span.parent_span_id == request.span_id

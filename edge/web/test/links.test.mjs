@@ -19,6 +19,13 @@ test("an address gets the signature of another one of its version, and keeps the
   }
 });
 
+test("the signature of a view opens its own playlist alone", () => {
+  const view = `${VERSION}main.m3u8?view=360-sdr&${SIGNATURE}`;
+  const rendition = `${VERSION}video/360p/index.m3u8?Policy=folder&Signature=c&Key-Pair-Id=K2`;
+  assert.equal(resigned(rendition, view), rendition);
+  assert.equal(resigned(`${VERSION}main.m3u8?view=360-sdr&Policy=old`, view), view);
+});
+
 test("what is of another version, title or distribution stays as it is", () => {
   for (const url of [
     "https://cdn.example.com/vod/demo/v0000000000000000/main.m3u8?Policy=old",
