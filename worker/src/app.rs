@@ -358,7 +358,11 @@ impl App {
         let made = async {
             let job = self.fetch(scratch.path(), source, asset, (version, choice), status, cancel).await?;
             let version_of = |source: &SourceRef| self.version(source, &choice.family);
-            match reuse::take_over(&self.store, asset, version, source, version_of).await {
+            let taken = tokio::select! {
+                taken = reuse::take_over(&self.store, asset, version, source, version_of) => taken,
+                () = cancel.cancelled() => return Err(JobError::interrupted()),
+            };
+            match taken {
                 Ok(0) => {}
                 Ok(tasks) => tracing::info!(%asset, %version, tasks, "taken over from another version"),
                 // It would only have been quicker.

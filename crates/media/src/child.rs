@@ -87,8 +87,8 @@ fn run(task: Task, confined: Confined, report: &Reporter, usage: &mut Usage) -> 
     ffmpeg::init().step("libav")?;
     ffmpeg::log::set_level(ffmpeg::log::Level::Error);
     Ok(match task {
-        Task::Jumps(task) => Output::Jumps(crate::jumps::run(&task, source()?)?),
-        Task::Probe(limits) => Output::Source(Box::new(crate::probe::run(&limits, source()?)?)),
+        Task::Jumps(task) => Output::Jumps(crate::jumps::run(&task, source()?, report)?),
+        Task::Probe(limits) => Output::Source(Box::new(crate::probe::run(&limits, source()?, report)?)),
         Task::Sample(task) => {
             let mut sampled = crate::sample::run(&task, source()?, report)?;
             (sampled.cpu_ms, sampled.peak_kib) = usage.read();

@@ -28,7 +28,7 @@ mod gpu;
 mod h26x;
 mod hdr;
 mod input;
-pub mod jumps;
+mod jumps;
 mod ladder;
 mod lead;
 mod nal;
@@ -51,6 +51,7 @@ mod trial;
 mod verify;
 
 pub use error::MediaError;
+pub use jumps::{LOOKED_AT, may_be_transport_stream};
 pub use source::{
     AudioTrack, Chapter, CodedVideo, Colour, HdrMetadata, Jump, Keyframe, LightLevel, Mastering, Purpose,
     Ratio, Scanning, SidecarText, SidecarTrack, SourceInfo, SubtitleTrack, VideoTrack,

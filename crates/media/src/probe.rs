@@ -10,6 +10,7 @@ use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::media;
 use flodrama_asset::ErrorKind;
 
+use crate::child::Reporter;
 use crate::coded::Scanner;
 use crate::decode::{VideoReader, stamps};
 use crate::error::{MediaError, Result};
@@ -22,6 +23,8 @@ use crate::task::Limits;
 /// A file may declare a little more than it holds; beyond this share and this time it is called truncated.
 const TOLERATED_LOSS: f64 = 0.02;
 const TOLERATED_LOSS_S: f64 = 1.0;
+/// Packets after which the parent hears that reading goes on: a large file takes longer than a child may be silent.
+const SAY_EVERY: u64 = 4096;
 /// Decoding times never go back; by so much not even in files that are written carelessly.
 const CLOCK_RUNS_BACK_S: f64 = 1.0;
 /// More chapters than a film has.
@@ -30,7 +33,7 @@ const MAX_CHAPTERS: usize = 1000;
 const EMPTY_TEXT: usize = 2;
 
 /// Runs the task.
-pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
+pub fn run(limits: &Limits, source: File, report: &Reporter) -> Result<SourceInfo> {
     let bytes = source.metadata().map_err(|e| MediaError::io("source", &e))?.len();
     let again = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
     let container = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
@@ -53,7 +56,7 @@ pub fn run(limits: &Limits, source: File) -> Result<SourceInfo> {
     let mut audio: Vec<AudioTrack> = input.streams().filter_map(|s| describe_audio(&s)).collect();
     let mut subtitles: Vec<SubtitleTrack> = input.streams().filter_map(|s| describe_subtitle(&s)).collect();
 
-    let Scan { starts, end_s, filled } = scan(&mut input, index, &mut video, &mut scanner)?;
+    let Scan { starts, end_s, filled } = scan(&mut input, index, &mut video, &mut scanner, report)?;
     for track in &mut audio {
         track.start_s = starts.get(&track.stream).copied().unwrap_or(0.0);
     }
@@ -129,6 +132,7 @@ fn scan(
     index: usize,
     video: &mut VideoTrack,
     scanner: &mut Option<Scanner>,
+    report: &Reporter,
 ) -> Result<Scan> {
     let bases: Vec<f64> = input.streams().map(|s| f64::from(s.time_base())).collect();
     let mut starts = BTreeMap::new();
@@ -136,6 +140,7 @@ fn scan(
     let mut end_s = f64::MIN;
     let mut last_duration = 0;
     let mut last_dts = None;
+    let mut packets: u64 = 0;
     loop {
         let mut packet = ffmpeg::Packet::empty();
         match packet.read(input) {
@@ -146,6 +151,10 @@ fn scan(
                 let message = "The video stops being readable part of the way through.";
                 return Err(MediaError::new(ErrorKind::Truncated, message).detail(e));
             }
+        }
+        packets += 1;
+        if packets.is_multiple_of(SAY_EVERY) {
+            report.progress(packets)?;
         }
         let (pts, dts) = stamps(&packet);
         let base = bases.get(packet.stream()).copied().unwrap_or(0.0);

@@ -23,7 +23,7 @@ use flodrama_asset::document::AssetDocument;
 use flodrama_asset::{PublishedFile, SourceRef};
 use flodrama_media::fault::Fault;
 use flodrama_media::task::{JumpsTask, Limits, Output, Task};
-use flodrama_media::{Jump, SourceInfo, jumps};
+use flodrama_media::{Jump, LOOKED_AT, SourceInfo, may_be_transport_stream};
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -211,9 +211,9 @@ pub async fn probe(
 async fn one_clock(children: &Children, input: &Path) -> Result<(PathBuf, Vec<Jump>)> {
     let failed = |e: std::io::Error| JobError::io("source", &e);
     let mut begin = Vec::new();
-    let mut file = tokio::fs::File::open(input).await.map_err(failed)?.take(jumps::LOOKED_AT);
+    let mut file = tokio::fs::File::open(input).await.map_err(failed)?.take(LOOKED_AT);
     file.read_to_end(&mut begin).await.map_err(failed)?;
-    if !jumps::may_be_transport_stream(&begin) {
+    if !may_be_transport_stream(&begin) {
         return Ok((input.to_owned(), Vec::new()));
     }
     let task = JumpsTask { out: children.scratch.join("one-clock") };

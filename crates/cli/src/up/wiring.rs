@@ -63,7 +63,10 @@ pub async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<Running
     .await?;
     let worker_clients =
         Clients { store, sqs: clients::sqs(&config).await, cloudfront: clients::cloudfront(&config).await };
-    let worker = flodrama_worker::app::App::with(worker_settings(&config, data)?, worker_clients)?;
+    let settings = worker_settings(&config, data)?;
+    // Now, not at the first episode.
+    settings.work.children(tempfile::tempdir()?.path())?.confined().await?;
+    let worker = flodrama_worker::app::App::with(settings, worker_clients)?;
 
     let (stop, stopped) = watch::channel(false);
     let stopping = |mut stopped: watch::Receiver<bool>| async move {

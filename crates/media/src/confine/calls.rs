@@ -22,7 +22,7 @@ const ALLOWED: &[i64] = calls![
     // Descriptors, and files as far as Landlock lets them be opened.
     SYS_read SYS_readv SYS_pread64 SYS_write SYS_writev SYS_pwrite64 SYS_lseek SYS_close SYS_fstat SYS_newfstatat
     SYS_statx SYS_fsync SYS_fdatasync SYS_ftruncate SYS_openat SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2
-    SYS_faccessat SYS_faccessat2 SYS_getcwd SYS_fcntl SYS_fadvise64
+    SYS_faccessat SYS_faccessat2 SYS_getcwd SYS_fadvise64
     // Memory.
     SYS_brk SYS_munmap SYS_mremap SYS_madvise
     // Threads, and their ends.
@@ -141,6 +141,20 @@ fn allowed(needs: &Needs) -> Result<Rules, seccompiler::Error> {
         let name = (0, Dword, Eq, libc::PR_SET_NAME as u64);
         rules.insert(libc::SYS_prctl, vec![rule(&[name])?]);
     }
+    // Flags and copies of descriptors; not who gets a signal when one can be read, which may be any process.
+    let harmless = [
+        libc::F_DUPFD,
+        libc::F_GETFD,
+        libc::F_SETFD,
+        libc::F_GETFL,
+        libc::F_SETFL,
+        libc::F_GETLK,
+        libc::F_SETLK,
+        libc::F_SETLKW,
+        libc::F_DUPFD_CLOEXEC,
+    ];
+    let fcntl = harmless.map(|command| rule(&[(1, Dword, Eq, command as u64)]));
+    rules.insert(libc::SYS_fcntl, fcntl.into_iter().collect::<Result<_, _>>()?);
     // Threads, but no processes.
     let thread = libc::CLONE_THREAD as u64;
     rules.insert(libc::SYS_clone, vec![rule(&[(0, Dword, MaskedEq(thread), thread)])?]);
