@@ -65,7 +65,9 @@ pub async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<Running
         Clients { store, sqs: clients::sqs(&config).await, cloudfront: clients::cloudfront(&config).await };
     let settings = worker_settings(&config, data)?;
     // Now, not at the first episode.
-    settings.work.children(tempfile::tempdir()?.path())?.confined().await?;
+    let scratch = data.join("scratch");
+    std::fs::create_dir_all(&scratch)?;
+    settings.work.children(&scratch)?.confined().await?;
     let worker = flodrama_worker::app::App::with(settings, worker_clients)?;
 
     let (stop, stopped) = watch::channel(false);
