@@ -190,6 +190,35 @@ fn a_report_reads_well_and_serialises() {
     assert_eq!(json["playlists"], 10);
 }
 
+/// Reports go to terminals and logs, and who has a signature has the episode.
+#[test]
+fn a_report_shows_no_signature() {
+    let query = "Policy=x&Signature=5ecret";
+    for (id, _, scenario, spoil) in broken() {
+        let mut tree = scenario().publish();
+        spoil(&mut tree);
+        for text in tree.texts.values_mut() {
+            let Ok(unsigned) = std::str::from_utf8(text) else { continue };
+            *text = flodrama_hls::rewrite::append_query(unsigned, query).into_bytes();
+        }
+        let report = check(MAIN, &tree).expect("memory does not fail");
+        assert!(!report.to_string().contains("5ecret"), "{id}: {report}");
+    }
+    for (path, line, shown) in [
+        (MAIN, "video/index.m3u8?Signature=5ecret#t", "video/index.m3u8"),
+        (MAIN, "video\"?a=\"&Signature=5ecret", "is \"video\\\"\""),
+        (MAIN, "#EXTM3U\n#EXT-X-MEDIA:URI=\"a.m3u8?Signature=5ecret\",oops", "URI=\"a.m3u8\",oops"),
+        (VIDEO, "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4?Signature=5ecret\"oops", "URI=\"init.mp4\"oops"),
+        (VIDEO, "#EXTM3U\n#EXT-X-DEFINE:URI=\"a?Signature=5ecret\"", "#EXT-X-DEFINE:URI=\"a\""),
+        (VIDEO, "#EXTM3U\n#EXT-X-TARGETDURATION:https://a/b?Signature=5ecret", "DURATION:https://a/b"),
+    ] {
+        let mut tree = good().publish();
+        put(&mut tree, path, format!("{line}\n"));
+        let report = check(MAIN, &tree).expect("memory does not fail").to_string();
+        assert!(report.contains(shown) && !report.contains("5ecret"), "{line}: {report}");
+    }
+}
+
 #[test]
 fn nothing_at_the_root_is_a_finding() {
     let report = check(MAIN, &MemoryTree::default()).expect("memory does not fail");
