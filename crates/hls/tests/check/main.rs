@@ -77,6 +77,17 @@ fn variables_are_filled_in() {
     assert_eq!(report.segments, check(MAIN, &good().publish()).expect("memory").segments);
 }
 
+/// Two hundred kilobytes of text would be two hundred megabytes.
+#[test]
+fn variables_do_not_grow_without_end() {
+    let (value, references) = ("v".repeat(200_000), "a{$v}\n".repeat(1_000));
+    let mut tree = good().publish();
+    put(&mut tree, VIDEO, format!("#EXTM3U\n#EXT-X-DEFINE:NAME=\"v\",VALUE=\"{value}\"\n{references}"));
+    let report = check(MAIN, &tree).expect("memory does not fail");
+    let told = report.findings.iter().filter(|finding| finding.found.starts_with("variables add more"));
+    assert_eq!(told.count(), 1);
+}
+
 #[test]
 fn a_gap_is_not_looked_for() {
     let mut tree = good().publish();
