@@ -15,7 +15,7 @@ pub struct Shape<'a> {
     pub hdr: bool,
     /// Whether sound in a language (BCP 47) stays.
     pub audio: &'a dyn Fn(&str) -> bool,
-    /// Variants of this peak rate or less go, in bits per second.
+    /// Variants of this peak rate or less go, in bits per second; none at 0.
     pub drop_peak_bps: u64,
     /// The average rate that players start with, in bits per second: the SDR variant nearest to it that plays everywhere
     /// comes first. Where none is given, what stood first stays first, if it stays.
@@ -121,6 +121,10 @@ fn read(text: &str) -> (Vec<Part<'_>>, Vec<Entry<'_>>) {
             (None, _) => parts.push(Part::Text(line)),
         }
     }
+    // A last variant without a URI has all that is left.
+    if let (Some(begun), Some(variant)) = (open, entries.last_mut()) {
+        variant.text = &text[begun..];
+    }
     (parts, entries)
 }
 
@@ -138,7 +142,7 @@ fn limit_pictures(entries: &mut [Entry<'_>], tag: &str, shape: &Shape<'_>) {
 
 /// Rates of nothing but a crawl go, where others with the same sound stay.
 fn drop_lowest(entries: &mut [Entry<'_>], peak_bps: u64) {
-    let is_low = |e: &Entry<'_>| e.number("BANDWIDTH").is_some_and(|peak| peak <= peak_bps);
+    let is_low = |e: &Entry<'_>| peak_bps > 0 && e.number("BANDWIDTH").is_some_and(|peak| peak <= peak_bps);
     let others: BTreeSet<Option<&str>> =
         kept_variants(entries).filter(|e| !is_low(e)).map(|e| e.get("AUDIO")).collect();
     for entry in entries.iter_mut().filter(|e| e.is(VARIANT) && is_low(e)) {
@@ -146,12 +150,16 @@ fn drop_lowest(entries: &mut [Entry<'_>], peak_bps: u64) {
     }
 }
 
-fn limit_audio(entries: &mut [Entry<'_>], stays: &dyn Fn(&str) -> bool) {
+fn limit_audio(entries: &mut [Entry<'_>], language_stays: &dyn Fn(&str) -> bool) {
     let is_audio = |e: &Entry<'_>| e.is(MEDIA) && e.get("TYPE") == Some("AUDIO");
-    let stays = |e: &Entry<'_>| stays(e.get("LANGUAGE").unwrap_or("und"));
-    let served: BTreeSet<&str> =
-        entries.iter().filter(|e| is_audio(e) && stays(e)).filter_map(|e| e.get("GROUP-ID")).collect();
-    let is_heard = |e: &Entry<'_>| e.get("AUDIO").is_none_or(|group| served.contains(group));
+    let stays = |e: &Entry<'_>| language_stays(e.get("LANGUAGE").unwrap_or("und"));
+    let groups = |stays: &dyn Fn(&Entry<'_>) -> bool| -> BTreeSet<&str> {
+        entries.iter().filter(|e| is_audio(e) && stays(e)).filter_map(|e| e.get("GROUP-ID")).collect()
+    };
+    let (all, served) = (groups(&|_| true), groups(&stays));
+    // Nobody knows the languages of a group that is not there.
+    let is_served = |group: &str| served.contains(group) || !all.contains(group) && language_stays("und");
+    let is_heard = |e: &Entry<'_>| e.get("AUDIO").is_none_or(&is_served);
     // No group has any of the languages: better the title's own sound than none.
     if !kept_variants(entries).any(is_heard) {
         return;

@@ -137,6 +137,18 @@ fn nothing_asked_is_nothing_changed() {
     }
 }
 
+/// What no worker writes, and what a bucket may hold all the same.
+#[test]
+fn nothing_asked_is_nothing_changed_in_broken_playlists_either() {
+    for text in [
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n# the URI is missing\n#EXT-X-UNKNOWN\n",
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=0\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n",
+        "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"none\"\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nb.m3u8",
+    ] {
+        assert_eq!(shape(text, &Shape::default()), text);
+    }
+}
+
 #[test]
 fn players_start_with_what_suits_them() {
     let (_, scenario) = presentations().swap_remove(5);

@@ -1,5 +1,6 @@
 //! What every playlist keeps, multivariant or media.
 
+use super::path;
 use super::report::Findings;
 use super::rule::{CLEAN_TEXT, ONE_KIND, STARTS_WITH_EXTM3U, TAG_ONCE, VERSION_HIGH_ENOUGH};
 use crate::text::{Line, attributes, lines};
@@ -32,6 +33,10 @@ pub(super) fn check(path: &str, text: &str, kind: Kind, findings: &mut Findings)
     }
     let first = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
     if first.trim_end() != "#EXTM3U" {
+        let first = match Line::read(first) {
+            Some(Line::Uri(uri)) => path::shown(uri),
+            _ => first,
+        };
         findings.at(&STARTS_WITH_EXTM3U, path, 1, format!("the first line is {first:?}"));
     }
 

@@ -5,6 +5,20 @@ pub(super) fn shown(uri: &str) -> &str {
     uri.split(['?', '#']).next().unwrap_or_default()
 }
 
+/// Text of a playlist as findings show it: the queries of URIs are left out, with what is behind them.
+pub(super) fn shown_text(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut in_query = false;
+    for c in text.chars() {
+        // Where a URI ends: at its closing quote, or with the line or word that it is.
+        in_query = c == '?' || in_query && c != '"' && !c.is_whitespace();
+        if !in_query {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// The path that `uri` names, seen from the playlist at `playlist`. Queries and fragments name no file and are left
 /// out. `None` where the URI is absolute or leaves the presentation's root, in whatever disguise.
 pub(super) fn resolve(playlist: &str, uri: &str) -> Option<String> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::path;
 use super::plays_on::PlaysOn;
 use super::rule::{Level, Rule};
 
@@ -128,7 +129,9 @@ impl Findings {
         self.findings.iter().any(|finding| finding.rule == rule)
     }
 
+    /// What is found quotes playlists, and signed ones have signatures in their URIs.
     fn push(&mut self, rule: &'static Rule, place: String, found: String) {
+        let found = path::shown_text(&found);
         let (level, source, mend) = (rule.level, rule.source, rule.mend);
         self.findings.push(Finding { level, rule, source, place, found, mend });
     }

@@ -8,6 +8,9 @@ use super::rule::{READABLE_TAGS, VARIABLE_DEFINED, VARIABLE_ONCE};
 use super::source::Source;
 use crate::text::{Line, attributes};
 
+/// Bytes that references may add to a playlist: a megabyte of them to a value of a megabyte would be hundreds of gigabytes.
+const MAX_ADDED_BYTES: usize = 16 * 1024 * 1024;
+
 /// What is defined in a playlist, by name.
 pub(super) type Variables = BTreeMap<String, String>;
 
@@ -21,6 +24,7 @@ pub(super) fn fill(
 ) -> (String, Variables) {
     let mut variables = Variables::new();
     let mut filled = String::with_capacity(text.len());
+    let mut room = MAX_ADDED_BYTES;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let number = index + 1;
         match Line::read(line) {
@@ -31,7 +35,7 @@ pub(super) fn fill(
             }
             // The title behind the comma is text for people.
             Some(Line::Tag { name: "EXTINF", .. }) | None => filled.push_str(line),
-            Some(_) => put(&mut filled, line, &variables, (path, number), findings),
+            Some(_) => put(&mut filled, line, &variables, &mut room, (path, number), findings),
         }
     }
     (filled, variables)
@@ -65,11 +69,13 @@ fn define(
     }
 }
 
-/// Adds `line` with what its references stand for; a name that nobody defined stays.
+/// Adds `line` with what its references stand for; a name that nobody defined stays, and so does one whose value is
+/// longer than there is `room`, in bytes.
 fn put(
     filled: &mut String,
     line: &str,
     variables: &Variables,
+    room: &mut usize,
     (path, number): (&str, usize),
     findings: &mut Findings,
 ) {
@@ -85,7 +91,18 @@ fn put(
             continue;
         };
         match variables.get(name) {
-            Some(value) => filled.push_str(value),
+            Some(value) if value.len() <= *room => {
+                *room -= value.len();
+                filled.push_str(value);
+            }
+            Some(_) => {
+                // Told once: nothing has room from here on.
+                if std::mem::take(room) > 0 {
+                    let found = format!("variables add more than {MAX_ADDED_BYTES} bytes to the playlist");
+                    findings.at(&READABLE_TAGS, path, number, found);
+                }
+                filled.push_str(name);
+            }
             None => {
                 findings.at(
                     &VARIABLE_DEFINED,

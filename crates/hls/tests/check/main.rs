@@ -77,6 +77,17 @@ fn variables_are_filled_in() {
     assert_eq!(report.segments, check(MAIN, &good().publish()).expect("memory").segments);
 }
 
+/// Two hundred kilobytes of text would be two hundred megabytes.
+#[test]
+fn variables_do_not_grow_without_end() {
+    let (value, references) = ("v".repeat(200_000), "a{$v}\n".repeat(1_000));
+    let mut tree = good().publish();
+    put(&mut tree, VIDEO, format!("#EXTM3U\n#EXT-X-DEFINE:NAME=\"v\",VALUE=\"{value}\"\n{references}"));
+    let report = check(MAIN, &tree).expect("memory does not fail");
+    let told = report.findings.iter().filter(|finding| finding.found.starts_with("variables add more"));
+    assert_eq!(told.count(), 1);
+}
+
 #[test]
 fn a_gap_is_not_looked_for() {
     let mut tree = good().publish();
@@ -188,6 +199,35 @@ fn a_report_reads_well_and_serialises() {
     assert_eq!(json["findings"][1]["level"], "should");
     // Main, four video, audio, two subtitle, I-frame and images playlists.
     assert_eq!(json["playlists"], 10);
+}
+
+/// Reports go to terminals and logs, and who has a signature has the episode.
+#[test]
+fn a_report_shows_no_signature() {
+    let query = "Policy=x&Signature=5ecret";
+    for (id, _, scenario, spoil) in broken() {
+        let mut tree = scenario().publish();
+        spoil(&mut tree);
+        for text in tree.texts.values_mut() {
+            let Ok(unsigned) = std::str::from_utf8(text) else { continue };
+            *text = flodrama_hls::rewrite::append_query(unsigned, query).into_bytes();
+        }
+        let report = check(MAIN, &tree).expect("memory does not fail");
+        assert!(!report.to_string().contains("5ecret"), "{id}: {report}");
+    }
+    for (path, line, shown) in [
+        (MAIN, "video/index.m3u8?Signature=5ecret#t", "video/index.m3u8"),
+        (MAIN, "video\"?a=\"&Signature=5ecret", "is \"video\\\"\""),
+        (MAIN, "#EXTM3U\n#EXT-X-MEDIA:URI=\"a.m3u8?Signature=5ecret\",oops", "URI=\"a.m3u8\",oops"),
+        (VIDEO, "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4?Signature=5ecret\"oops", "URI=\"init.mp4\"oops"),
+        (VIDEO, "#EXTM3U\n#EXT-X-DEFINE:URI=\"a?Signature=5ecret\"", "#EXT-X-DEFINE:URI=\"a\""),
+        (VIDEO, "#EXTM3U\n#EXT-X-TARGETDURATION:https://a/b?Signature=5ecret", "DURATION:https://a/b"),
+    ] {
+        let mut tree = good().publish();
+        put(&mut tree, path, format!("{line}\n"));
+        let report = check(MAIN, &tree).expect("memory does not fail").to_string();
+        assert!(report.contains(shown) && !report.contains("5ecret"), "{line}: {report}");
+    }
 }
 
 #[test]
