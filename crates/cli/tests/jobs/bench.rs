@@ -42,9 +42,11 @@ impl Worker {
         self.task.await.expect("it ends well");
     }
 
-    /// True where it has no job.
+    /// True where it has no job: there is nothing in its part of scratch.
     pub fn is_idle(&self) -> bool {
-        std::fs::read_dir(&self.scratch).map_or(true, |mut jobs| jobs.next().is_none())
+        let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut parts = entries(&self.scratch).map(|entry| entry.path()).filter(|path| path.is_dir());
+        parts.all(|part| entries(&part).next().is_none())
     }
 }
 
