@@ -1,6 +1,6 @@
 //! A stack, workers on it, and what a test asks of both.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
