@@ -22,6 +22,9 @@ const STDERR_KEPT: usize = 4096;
 /// A line longer than this is no event of ours.
 const MAX_EVENT: u64 = 64 << 20;
 
+/// How often a machine is asked what it can.
+const CONFINE_TRIES: u32 = 3;
+
 /// How Rust says that memory ran out, before it aborts.
 const NO_MEMORY: &str = "memory allocation of";
 
@@ -128,7 +131,15 @@ impl Children {
     /// # Errors
     /// `Config` where it is asked for more than this machine can.
     pub async fn confined(&self) -> Result<Confined> {
-        match self.run("confine", &Task::Confine, None, |_| {}).await?.output {
+        let mut asked = self.run("confine", &Task::Confine, None, |_| {}).await;
+        // A child that was killed says nothing of the machine.
+        for _ in 1..CONFINE_TRIES {
+            if !matches!(&asked, Err(e) if e.kind != ErrorKind::Config) {
+                break;
+            }
+            asked = self.run("confine", &Task::Confine, None, |_| {}).await;
+        }
+        match asked?.output {
             Output::Confined(confined) => Ok(confined),
             other => Err(JobError::internal("confine", format_args!("unexpected answer {other:?}"))),
         }
