@@ -48,7 +48,7 @@ impl MediaError {
         if !self.detail.contains(NO_MEMORY) {
             return self;
         }
-        let message = "The file has more tracks than are accepted, or needs more memory than a job may use.";
+        let message = "The file needs more memory than a job may use.";
         MediaError::new(ErrorKind::OverLimit, message).detail(self.detail)
     }
 
