@@ -57,15 +57,14 @@ pub fn open_upload(file: File, limits: &Limits) -> Result<ffmpeg::format::contex
         Ok(input) => Ok(input),
         Err(e @ ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM }) => {
             // libav has the same error for too many tracks.
-            let streams = open_from_start(again, COUNTED_STREAMS, Some(limits.max_pixels))?
-                .map_or(0, |input| input.nb_streams());
+            let streams =
+                open_from_start(again, COUNTED_STREAMS, None)?.map_or(0, |input| input.nb_streams());
             if streams > limits.max_streams {
                 let message =
                     format!("The file has {streams} tracks; at most {} are accepted.", limits.max_streams);
                 return Err(MediaError::new(ErrorKind::OverLimit, message).detail(e));
             }
-            let message =
-                "The file has more tracks than are accepted, or needs more memory than a job may use.";
+            let message = "The file needs more memory than a job may use.";
             Err(MediaError::new(ErrorKind::OverLimit, message).detail(e))
         }
         Err(e) => {
