@@ -45,7 +45,8 @@ impl MediaError {
     /// Tells what a file was too much for from faults of ours: memory of a child is limited, so the same file fails again
     /// wherever it is tried.
     pub(crate) fn out_of_memory(self) -> MediaError {
-        if !self.detail.contains(NO_MEMORY) {
+        // Who counted what is too much has said it better.
+        if self.kind == ErrorKind::OverLimit || !self.detail.contains(NO_MEMORY) {
             return self;
         }
         let message = "The file needs more memory than a job may use.";
