@@ -11,6 +11,7 @@ import collections
 import concurrent.futures
 import os
 import random
+import re
 import secrets
 import shutil
 import socket
@@ -40,8 +41,9 @@ SETTINGS = {
 }
 # A file becomes a few renditions by a few children: more than this, and a limit did not hold.
 MOST_S = 4 * WALL_S
-PORT, SECRET_PATH = b"127.0.0.1:18080", b"/tmp/media_canary.txt"
-
+# What files of the corpus point at: a listener, and a secret in the temporary folder.
+PORT, SECRET_NAME = b"127.0.0.1:18080", "media_canary"
+SECRET_PATH = re.compile(rb"/\w+/%b\.txt" % SECRET_NAME.encode())
 
 # Sentences that name no fault of the file: it was not refused, it failed. Listed, so that somebody can look.
 OWN_FAULTS = ["The video could not be processed", "The finished stream did not pass", "The program that reads"]
@@ -68,12 +70,11 @@ class Listener:
 
 
 class Secret:
-    """A file that nobody has to read. Its path is as long as the one that the corpus was made with."""
+    """A file that nobody has to read. Its name is as long as the one that the corpus was made with."""
 
     def __init__(self):
-        letters = string.ascii_lowercase
-        name = "".join(random.SystemRandom().choices(letters, k=len(SECRET_PATH) - len("/tmp/.txt")))
-        self.path = Path(f"/tmp/{name}.txt")
+        name = "".join(random.SystemRandom().choices(string.ascii_lowercase, k=len(SECRET_NAME)))
+        self.path = Path(tempfile.gettempdir()) / f"{name}.txt"
         self.token = secrets.token_hex(16)
         self.path.write_text(f"{self.token}\n" * 100)
         self.forget()
@@ -161,9 +162,12 @@ def corpus(listener, secret):
         return
     own = f"127.0.0.1:{listener.port}".encode()
     assert len(own) == len(PORT), "ports that are given out have five digits"
+    target = str(secret.path).encode()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        data = path.read_bytes()
-        yield path.name, data.replace(PORT, own).replace(SECRET_PATH, str(secret.path).encode())
+        data = path.read_bytes().replace(PORT, own)
+        if any(len(found) != len(target) for found in SECRET_PATH.findall(data)):
+            sys.exit(f"{path.name} points into a temporary folder with a longer or shorter name: set TMPDIR to such a one")
+        yield path.name, SECRET_PATH.sub(lambda _: target, data)
 
 
 def one(options, folder, secret, kind, name, data, transcode):
