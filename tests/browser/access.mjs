@@ -5,36 +5,29 @@
 // words. Prints one JSON object: {ok, failures, facts, screenshots}. Exit code 0 where every expectation held, 1 where one
 // did not, 2 for wrong usage.
 
-import { mkdir } from "node:fs/promises";
-import { parseArgs } from "node:util";
-
-import { launch, listen, withoutSecrets } from "./lib/browser.mjs";
+import { listen } from "./lib/browser.mjs";
 import { PlayerPage } from "./lib/player-page.mjs";
-import { Report } from "./lib/report.mjs";
+import { DESKTOP, commandLine, scenario } from "./lib/scenario.mjs";
 
-const { url, out, lines, says, because } = options();
-const report = new Report();
-const problems = [];
-await mkdir(out, { recursive: true });
-const browser = await launch();
-try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+const { url, out, lines, says, because } = commandLine(
+  "access.mjs --url PAGE_URL --out DIR (--lines N | --says HEADLINE --because WORDS)",
+  ["url", "out", "lines", "says", "because"],
+  ({ url, out, lines, says, because }) => url && out && (lines || (says && because)),
+);
+
+await scenario(out, async ({ browser, report, problems }) => {
+  const page = await browser.newPage(DESKTOP);
   const player = new PlayerPage(page, report, out);
   if (says) {
-    await report.chapter("refusal", () => refused(player));
+    await report.chapter("refusal", () => refused(player, report));
   } else {
     // A page that plays meets no refusal at all.
     listen(page, problems);
-    await report.chapter("playback", () => plays(player));
+    await report.chapter("playback", () => plays(player, report));
   }
-} finally {
-  await browser.close();
-}
-for (const problem of new Set(problems)) report.expect(problem, false);
-console.log(JSON.stringify(report, null, 2));
-process.exitCode = report.failures.length === 0 ? 0 : 1;
+});
 
-async function plays(player) {
+async function plays(player, report) {
   await player.open(url);
   const heights = (await player.state()).levels.map(({ height }) => height);
   report.facts.heights = heights;
@@ -46,7 +39,7 @@ async function plays(player) {
   report.expect("a picture is shown", video.frames > 0 && video.videoHeight <= Number(lines), video);
 }
 
-async function refused(player) {
+async function refused(player, report) {
   await player.page.goto(url, { waitUntil: "load" });
   await player.until(() => window.flodrama?.state.phase === "problem");
   const headline = await player.page.locator("#problem-headline").innerText();
@@ -55,19 +48,4 @@ async function refused(player) {
   report.expect(`the page says "${says}"`, headline === says, headline);
   report.expect(`it says why: "${because}"`, text.includes(because), text);
   await player.screenshot(`refused-${says.toLowerCase().replaceAll(" ", "-")}.png`);
-}
-
-function options() {
-  try {
-    const names = ["url", "out", "lines", "says", "because"];
-    const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" }])) });
-    const { url, out, lines, says, because } = values;
-    if (!url || !out || (!lines && !(says && because))) throw new Error("--url, --out and what to expect are needed");
-    return values;
-  } catch (error) {
-    console.error(
-      `${withoutSecrets(error.message)}\nusage: node access.mjs --url PAGE_URL --out DIR (--lines N | --says HEADLINE --because WORDS)`,
-    );
-    process.exit(2);
-  }
 }

@@ -6,14 +6,12 @@
 // input. The last line is the report: {ok, failures, facts, screenshots}. Exit code 0 where every expectation held, 1
 // where one did not, 2 for wrong usage.
 
-import { mkdir } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
 
-import { launch, withoutSecrets } from "./lib/browser.mjs";
+import { withoutSecrets } from "./lib/browser.mjs";
 import * as chapters from "./lib/expiry.mjs";
 import { PlayerPage } from "./lib/player-page.mjs";
-import { Report } from "./lib/report.mjs";
+import { DESKTOP, commandLine, scenario } from "./lib/scenario.mjs";
 
 const STORIES = {
   "hls.js": ["midPlay", "afterPause", "afterSeek", "signInOver"],
@@ -21,13 +19,15 @@ const STORIES = {
   native: ["midPlay", "afterPause"],
 };
 
-const { url, out, engine } = options();
-const report = new Report();
+const { url, out, engine } = commandLine(
+  "expiry.mjs --url PAGE_URL --out DIR --engine hls.js|native",
+  ["url", "out", "engine"],
+  ({ url, out, engine }) => url && out && STORIES[engine],
+);
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-await mkdir(out, { recursive: true });
-const browser = await launch();
-try {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+
+await scenario(out, async ({ browser, report }) => {
+  const context = await browser.newContext(DESKTOP);
   const page = await context.newPage();
   page.on("pageerror", (error) => report.expect(`exception: ${withoutSecrets(error.message)}`, false));
   if (engine === "native") await page.addInitScript(chapters.withoutHlsJs);
@@ -39,12 +39,8 @@ try {
       await report.chapter(`${engine}, ${name}`, () => chapters[name](stage));
     }
   });
-} finally {
-  await browser.close();
-}
-console.log(JSON.stringify(report));
+});
 process.stdin.destroy();
-process.exitCode = report.failures.length === 0 ? 0 : 1;
 
 /** Puts the clock of edge and CDN forwards. */
 function advance(seconds) {
@@ -61,19 +57,4 @@ async function ask(question) {
   const { value, done } = await answers.next();
   if (done) throw new Error("nobody answers");
   return JSON.parse(value);
-}
-
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: { url: { type: "string" }, out: { type: "string" }, engine: { type: "string" } },
-    });
-    if (!values.url || !values.out || !STORIES[values.engine]) throw new Error("--url, --out and --engine are needed");
-    return values;
-  } catch (error) {
-    console.error(
-      `${withoutSecrets(error.message)}\nusage: node expiry.mjs --url PAGE_URL --out DIR --engine hls.js|native`,
-    );
-    process.exit(2);
-  }
 }

@@ -5,12 +5,15 @@
 // and no cookie. Prints one JSON object: {ok, hlsjs, shaka, requests}, the players' values null or what went wrong. Exit
 // code 0 where both played to the end, 1 where one did not, 2 for wrong usage.
 
-import { parseArgs } from "node:util";
-
 import { launch, withoutSecrets } from "./lib/browser.mjs";
 import { ENGINES, LIMIT_MS, withHlsJs, withShaka } from "./lib/engines.mjs";
+import { commandLine } from "./lib/scenario.mjs";
 
-const { url, origin } = options();
+const { url, origin } = commandLine(
+  "manifest.mjs --url MANIFEST_URL --origin ORIGIN",
+  ["url", "origin"],
+  ({ url, origin }) => url && origin,
+);
 const report = { ok: true, requests: 0 };
 const browser = await launch();
 try {
@@ -55,17 +58,4 @@ async function watch(play) {
     await context.close();
   }
   return problems.length === 0 ? null : problems.join("; ");
-}
-
-function options() {
-  try {
-    const { values } = parseArgs({ options: { url: { type: "string" }, origin: { type: "string" } } });
-    if (!values.url || !values.origin) throw new Error("--url and --origin are needed");
-    return values;
-  } catch (error) {
-    console.error(
-      `${withoutSecrets(error.message)}\nusage: node manifest.mjs --url MANIFEST_URL --origin ORIGIN`,
-    );
-    process.exit(2);
-  }
 }

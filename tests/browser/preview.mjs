@@ -4,36 +4,22 @@
 // end of the finished episode. Prints one JSON object: {ok, failures, facts, screenshots}. Exit code 0 where every
 // expectation held, 1 where one did not, 2 for wrong usage.
 
-import { mkdir } from "node:fs/promises";
-import { parseArgs } from "node:util";
-
-import { launch, listen, withoutSecrets } from "./lib/browser.mjs";
+import { listen } from "./lib/browser.mjs";
 import { PlayerPage } from "./lib/player-page.mjs";
-import { Report } from "./lib/report.mjs";
+import { DESKTOP, commandLine, expectNoFatalError, scenario } from "./lib/scenario.mjs";
 
 const PUBLISHED_WITHIN_MS = 180_000;
 
-const { url, out } = options();
-const report = new Report();
-const problems = [];
-await mkdir(out, { recursive: true });
-const browser = await launch();
-try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
-  listen(page, problems);
-  await report.chapter("preview", () => watch(new PlayerPage(page, report, out)));
-  const errors = await page.evaluate(() => window.flodrama?.errors ?? []);
-  report.facts.errors = errors;
-  const fatal = errors.filter((error) => error.fatal);
-  report.expect("the engine meets no fatal error", fatal.length === 0, fatal);
-} finally {
-  await browser.close();
-}
-for (const problem of new Set(problems)) report.expect(problem, false);
-console.log(JSON.stringify(report, null, 2));
-process.exitCode = report.failures.length === 0 ? 0 : 1;
+const { url, out } = commandLine("preview.mjs --url PAGE_URL --out DIR", ["url", "out"]);
 
-async function watch(player) {
+await scenario(out, async ({ browser, report, problems }) => {
+  const page = await browser.newPage(DESKTOP);
+  listen(page, problems);
+  await report.chapter("preview", () => watch(new PlayerPage(page, report, out), report));
+  await expectNoFatalError(page, report, "errors");
+});
+
+async function watch(player, report) {
   await player.open(url);
   const first = await player.state();
   report.expect("what plays still grows", first.growing === true, first);
@@ -59,15 +45,4 @@ async function watch(player) {
   await player.seekByClick(0.95);
   await player.until(() => document.querySelector("video").ended, 30_000);
   await player.screenshot("preview-ended.png");
-}
-
-function options() {
-  try {
-    const { values } = parseArgs({ options: { url: { type: "string" }, out: { type: "string" } } });
-    if (!values.url || !values.out) throw new Error("--url and --out are needed");
-    return values;
-  } catch (error) {
-    console.error(`${withoutSecrets(error.message)}\nusage: node preview.mjs --url PAGE_URL --out DIR`);
-    process.exit(2);
-  }
 }

@@ -21,13 +21,12 @@ const HOLDS_WITHIN: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn rules_of_a_title_hold_from_the_command_to_the_cdn() {
     let folder = tempfile::tempdir().expect("folder");
-    let sound = |language, hz| Sound { language, hz, from_s: 0.0 };
     let clip = Clip {
         name: "feature.mp4",
         size: (1280, 720),
         display: (1280, 720),
         frames: 50,
-        sounds: vec![sound("eng", 1000), sound("fre", 500)],
+        sounds: vec![Sound::ENGLISH, Sound::FRENCH],
         ..Clip::default()
     };
     let stack = Stack::start(&folder.path().join("data"), &[&clip.make(folder.path())]);

@@ -7,8 +7,6 @@ use super::{check, transcode};
 use crate::support::clip::{Clip, Sound, beeps, pitch_hz};
 use crate::support::{ffmpeg, hls};
 
-const ENGLISH: Sound = Sound { language: "eng", hz: 1000, from_s: 0.0 };
-const FRENCH: Sound = Sound { language: "fre", hz: 500, from_s: 0.0 };
 /// Signal to noise of a picture without visible damage.
 const CLEAN_DB: f64 = 32.0;
 /// Clips have a keyframe at least so often.
@@ -18,7 +16,7 @@ const BEEP_TOLERANCE_S: f64 = 0.01;
 
 #[test]
 fn a_film_in_two_languages() {
-    let sounds = vec![ENGLISH, FRENCH];
+    let sounds = vec![Sound::ENGLISH, Sound::FRENCH];
     let (size, display) = ((640, 360), (640, 360));
     let clip = Clip { size, display, frames: 350, sounds, ..Clip::default() };
     let rungs = judge(&clip);
@@ -134,7 +132,7 @@ fn open_groups_of_pictures() {
 
 #[test]
 fn sound_that_comes_later() {
-    let sounds = vec![Sound { from_s: 1.5, ..ENGLISH }];
+    let sounds = vec![Sound { from_s: 1.5, ..Sound::ENGLISH }];
     judge(&Clip { sounds, ..Clip::default() });
 }
 

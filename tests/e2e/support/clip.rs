@@ -50,6 +50,11 @@ pub struct Sound {
     pub from_s: f64,
 }
 
+impl Sound {
+    pub const ENGLISH: Sound = Sound { language: "eng", hz: 1000, from_s: 0.0 };
+    pub const FRENCH: Sound = Sound { language: "fre", hz: 500, from_s: 0.0 };
+}
+
 impl Default for Clip {
     fn default() -> Clip {
         Clip {
@@ -61,7 +66,7 @@ impl Default for Clip {
             keep: |_| true,
             filter: "null",
             turned: false,
-            sounds: vec![Sound { language: "eng", hz: 1000, from_s: 0.0 }],
+            sounds: vec![Sound::ENGLISH],
             video: &["-c:v", "libx264", "-preset", "veryfast", "-g", "50"],
             output: &[],
         }

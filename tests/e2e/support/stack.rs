@@ -163,13 +163,12 @@ fn start_shared() -> Stack {
         wait "$up"; wait "$up"
         rm -rf "$FOLDER""#;
     let folder = tempfile::tempdir().expect("folder").keep();
-    let sound = |language, hz| Sound { language, hz, from_s: 0.0 };
     let clip = Clip {
         name: "the-harbour.mp4",
         size: (640, 360),
         display: (640, 360),
         frames: 600,
-        sounds: vec![sound("eng", 1000), sound("fre", 500)],
+        sounds: vec![Sound::ENGLISH, Sound::FRENCH],
         ..Clip::default()
     };
     let clip = clip.make(&folder);
