@@ -10,7 +10,9 @@ use crate::error::Result;
 use crate::failure::{Action, action};
 use crate::intake::Held;
 use crate::intake::offer::Offer;
+use crate::job::Ledger;
 use crate::job::status::Status;
+use crate::plan::Plan;
 
 /// An offer that so many workers could not use is let go: it is worth time and nothing else, and no dead letter.
 const OFFERED_AT_MOST: u32 = 3;
@@ -66,10 +68,15 @@ impl App {
         let Offer { asset, version, source } = offer;
         let pointer = self.store.get_json::<Pointer>(&ObjectKey::Pointer(asset.clone())).await?;
         let is_live = pointer.is_some_and(|(pointer, _)| pointer.version == *version);
-        let has = async |file| {
-            self.store.head(&ObjectKey::Job(asset.clone(), version.clone(), file)).await.map(|h| h.is_some())
-        };
-        if is_live || has(JobFile::Failure).await? || !has(JobFile::Plan).await? {
+        let failure = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Failure);
+        if is_live || self.store.head(&failure).await?.is_some() {
+            return Ok(Helped::Late);
+        }
+        let plan = ObjectKey::Job(asset.clone(), version.clone(), JobFile::Plan);
+        let Some((plan, _)) = self.store.get_json::<Plan>(&plan).await? else { return Ok(Helped::Late) };
+        // Before the source is fetched: most offers are found when the work is done.
+        let ledger = Ledger::Bucket(self.store.clone(), asset.clone(), version.clone());
+        if plan.open_chunks(&ledger.names().await?) == 0 {
             return Ok(Helped::Late);
         }
         // Who has the upload says how far it is.

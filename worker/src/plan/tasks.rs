@@ -133,7 +133,7 @@ impl Plan {
                 device: self.device.map(|kind| DeviceTask { kind, sessions: self.encoders() }),
                 ..self.chunk(i, chunk, tree, limits)
             };
-            NamedTask::chunk(format!("chunk-{i:04}"), main)
+            NamedTask::chunk(chunk_name(None, i), main)
         });
         // Behind the main ladder, which is what a preview needs. Each decodes the source for itself: that is little
         // beside what its encoders take, and a child's memory stays in bounds.
@@ -146,10 +146,17 @@ impl Plan {
                     rungs: ladder.rungs.clone(),
                     ..self.chunk(i, chunk, tree, limits)
                 };
-                NamedTask::chunk(format!("chunk-{}-{i:04}", ladder.name), task)
+                NamedTask::chunk(chunk_name(Some(&ladder.name), i), task)
             })
         });
         audio.chain(self.subtitles_tasks(tree, limits)).chain(chunks).chain(beside).chain([stills]).collect()
+    }
+
+    /// Chunks, of all ladders, that are not among the finished tasks.
+    pub fn open_chunks(&self, finished: &[String]) -> usize {
+        let ladders = [None].into_iter().chain(self.beside.iter().map(|ladder| Some(ladder.name.as_str())));
+        let names = ladders.flat_map(|ladder| (0..self.chunks.len()).map(move |i| chunk_name(ladder, i)));
+        names.filter(|name| !finished.contains(name)).count()
     }
 
     /// What a chunk has in every ladder.
@@ -209,6 +216,14 @@ impl Plan {
     }
 }
 
+/// Of the main ladder where none is named.
+fn chunk_name(ladder: Option<&str>, index: usize) -> String {
+    match ladder {
+        None => format!("chunk-{index:04}"),
+        Some(ladder) => format!("chunk-{ladder}-{index:04}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use flodrama_media::task::Limits;
@@ -230,5 +245,20 @@ mod tests {
             ["audio-en-2", "chunk-0000", "chunk-0001", "chunk-0002", "chunk-0003", "chunk-0004", "stills"]
         );
         assert!(tasks[0].is_beside() && tasks[1..].iter().all(|task| !task.is_beside()));
+    }
+
+    #[test]
+    fn chunks_are_open_until_they_are_finished_in_every_ladder() {
+        let source = source(25 * 60);
+        let preset = Preset::load("web-h264-hevc").expect("shipped");
+        let plan = plan(&source, None, &preset, preset.family());
+        let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
+        let tasks = plan.tasks(&source, Path::new("tree"), &limits);
+        let (chunks, others): (Vec<_>, Vec<_>) =
+            tasks.iter().partition(|task| matches!(task.task, Task::Chunk(_)));
+        let names = |tasks: &[&NamedTask]| tasks.iter().map(|task| task.name.clone()).collect::<Vec<_>>();
+        assert_eq!((chunks.len(), plan.open_chunks(&names(&others))), (10, 10));
+        assert_eq!(plan.open_chunks(&names(&chunks[1..])), 1);
+        assert_eq!(plan.open_chunks(&names(&chunks)), 0);
     }
 }
