@@ -8,8 +8,15 @@ use crate::support::programs;
 
 /// Starts `flodrama-worker transcode` with one child at a time.
 pub fn start(source: &Path, out: &Path, preset: &str) -> Process {
+    let scratch = scratch(out);
+    std::fs::create_dir_all(&scratch).expect("a folder");
     Process::start(&programs::worker(), |command| {
-        command.arg("transcode").arg(source).arg(out).args(["--jobs", "1", "--preset", preset]);
+        command
+            .env("TMPDIR", scratch)
+            .arg("transcode")
+            .arg(source)
+            .arg(out)
+            .args(["--jobs", "1", "--preset", preset]);
     })
 }
 
@@ -27,7 +34,13 @@ pub fn wait_for<T>(running: &Process, mut what: impl FnMut() -> Option<T>) -> T 
 
 /// A file of the task at work: a worker that is killed leaves it behind.
 pub fn task_file(out: &Path, task: &str) -> Option<Vec<u8>> {
-    std::fs::read(work_folder(out)?.join(format!("{task}.task.json"))).ok()
+    let file = format!("{task}.task.json");
+    entries(&scratch(out)).into_iter().find_map(|folder| std::fs::read(folder.join(&file)).ok())
+}
+
+/// Where a worker keeps what its children are told.
+fn scratch(out: &Path) -> PathBuf {
+    out.with_extension("scratch")
 }
 
 /// Commits of the tasks whose names begin so.

@@ -35,12 +35,15 @@ pub async fn run(
     let out_dir = &std::path::absolute(out_dir).map_err(|e| JobError::io("output folder", &e))?;
     let sidecars = sidecars::beside(input)?;
     let work = work_folder(input, &sidecars, out_dir, &preset, &choice)?;
+    // Not below the output folder, where children may write: none must reach what another one is told.
+    let scratch = tempfile::Builder::new().prefix("flodrama-").tempdir();
+    let scratch = scratch.map_err(|e| JobError::io("scratch", &e))?;
     let job = Job {
         input: input.to_owned(),
         sidecars,
         tree: out_dir.to_owned(),
         ledger: Ledger::Folder(work.clone()),
-        children: children(&work, local)?,
+        children: children(scratch.path(), local)?,
         preset,
         choice,
         device_sessions: local.work.device_sessions,
@@ -53,7 +56,7 @@ pub async fn run(
     let (sender, receiver) = watch::channel(Status::at("probe", 0.0));
     let (ended, ()) = tokio::join!(
         async {
-            let ended = to_the_end(job, work, local, &sender).await;
+            let ended = to_the_end(job, work, &sender).await;
             drop(sender);
             ended
         },
@@ -73,7 +76,6 @@ pub async fn run(
 async fn to_the_end(
     mut job: Job,
     mut work: PathBuf,
-    local: &Local,
     sender: &watch::Sender<Status>,
 ) -> (Result<Proven, JobError>, PathBuf) {
     let cancel = CancellationToken::new();
@@ -94,11 +96,10 @@ async fn to_the_end(
         eprintln!("{}", next.left().unwrap_or_default());
         let anew = clear(&job.tree, &work)
             .await
-            .and_then(|()| work_folder(&job.input, &job.sidecars, &job.tree, &job.preset, &next))
-            .and_then(|work| Ok((children(&work, local)?, work)));
+            .and_then(|()| work_folder(&job.input, &job.sidecars, &job.tree, &job.preset, &next));
         match anew {
-            Ok((children, folder)) => {
-                (job.children, job.ledger) = (children, Ledger::Folder(folder.clone()));
+            Ok(folder) => {
+                job.ledger = Ledger::Folder(folder.clone());
                 (job.choice, work) = (next, folder);
             }
             Err(e) => return (Err(e), work),
