@@ -298,7 +298,8 @@ impl Work {
         };
         Ok(crate::child::Children {
             program,
-            scratch: scratch.to_owned(),
+            // They work in a folder of their own, where a relative path would lead elsewhere.
+            scratch: std::path::absolute(scratch)?,
             stall_after: Duration::from_secs(self.stall_after_s),
             end_after: Duration::from_secs(self.child_wall_s),
             confinement: Confinement {

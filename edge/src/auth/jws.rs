@@ -1,9 +1,9 @@
 //! The one form of a signed token that is taken: JWS compact serialisation (RFC 7515 §7.1), signed with RS256, by a key
 //! that its header names and does not bring along (RFC 8725 §3).
 
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -45,16 +45,13 @@ impl<'a> Jws<'a> {
     }
 
     /// Fails unless `key` signed the token.
-    fn is_signed_by(&self, key: &DecodingKey) -> Result<(), TokenError> {
-        match crypto::verify(self.signature, self.signed.as_bytes(), key, Algorithm::RS256) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(TokenError::Signature),
-            Err(_) => Err(TokenError::Malformed),
-        }
+    fn is_signed_by(&self, key: &ParsedPublicKey) -> Result<(), TokenError> {
+        let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| TokenError::Malformed)?;
+        key.verify_sig(self.signed.as_bytes(), &signature).map_err(|_| TokenError::Signature)
     }
 
     /// The payload, an object, once `key` has proved to have signed it.
-    pub(super) fn payload<T: DeserializeOwned>(&self, key: &DecodingKey) -> Result<T, TokenError> {
+    pub(super) fn payload<T: DeserializeOwned>(&self, key: &ParsedPublicKey) -> Result<T, TokenError> {
         self.is_signed_by(key)?;
         object(self.payload)
     }

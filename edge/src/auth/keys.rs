@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flodrama_asset::ErrorKind;
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{DecodingKey, DecodingKeyKind};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 use url::Url;
@@ -22,8 +24,6 @@ const RENEW_AFTER: Duration = Duration::HOUR;
 /// Keys are believed for this long without being seen again: the pool may be away for a while, but a key that it withdrew
 /// must end even for whoever can keep us from the pool.
 const STALE_AFTER: Duration = Duration::DAY;
-/// RSA keys below this are broken, or soon will be (RFC 7518 §3.3).
-const MIN_BITS: usize = 2048;
 /// Time between two fetches, whoever asks: unknown key ids cost an attacker more than us.
 const PAUSE: Duration = Duration::seconds(10);
 /// The same while there are no keys at all and nobody can sign in.
@@ -70,7 +70,7 @@ struct Document {
 
 #[derive(Default)]
 struct State {
-    keys: HashMap<String, Arc<DecodingKey>>,
+    keys: HashMap<String, Arc<ParsedPublicKey>>,
     fetched_at: Option<OffsetDateTime>,
     tried_at: Option<OffsetDateTime>,
     /// Fetches that have ended, well or not.
@@ -101,7 +101,7 @@ impl Keys {
     }
 
     /// The key with this id.
-    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<DecodingKey>, KeysError> {
+    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<ParsedPublicKey>, KeysError> {
         if let Some(Some(key)) = self.known(|keys| keys.get(kid).cloned()) {
             if self.is_old() && self.may_fetch() {
                 // The key at hand serves this request; nobody waits for a pool that may be down.
@@ -167,7 +167,7 @@ impl Keys {
         }
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {
+    async fn fetch(&self) -> Result<HashMap<String, Arc<ParsedPublicKey>>, FetchError> {
         let mut response = self.http.get(self.url.clone()).send().await?;
         // 200 alone: a redirect is not followed, and its body is not the document.
         if response.status() != reqwest::StatusCode::OK {
@@ -195,7 +195,7 @@ impl Keys {
     }
 
     /// The keys, where they are there and were fetched lately enough to be believed.
-    fn known<T>(&self, look: impl FnOnce(&HashMap<String, Arc<DecodingKey>>) -> T) -> Option<T> {
+    fn known<T>(&self, look: impl FnOnce(&HashMap<String, Arc<ParsedPublicKey>>) -> T) -> Option<T> {
         self.read(|state| {
             let fetched_at = state.fetched_at?;
             (self.since(fetched_at) < STALE_AFTER).then(|| look(&state.keys))
@@ -217,21 +217,20 @@ impl Keys {
 }
 
 /// An RSA key that RS256 signatures are verified with, and its id.
-pub(super) fn usable(value: serde_json::Value) -> Option<(String, Arc<DecodingKey>)> {
+pub(super) fn usable(value: serde_json::Value) -> Option<(String, Arc<ParsedPublicKey>)> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     let Jwk { common, .. } = &jwk;
     let is_for_us = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256)
         && common.public_key_use.as_ref().is_none_or(|of| *of == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
     let kid = common.key_id.clone().filter(|_| is_for_us)?;
-    let key = DecodingKey::from_jwk(&jwk).ok()?;
-    let DecodingKeyKind::RsaModulusExponent { n, .. } = key.kind() else { return None };
-    (bits(n) >= MIN_BITS).then(|| (kid, Arc::new(key)))
+    let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else { return None };
+    Some((kid, Arc::new(rs256(&rsa.n, &rsa.e)?)))
 }
 
-/// Length of a big-endian number.
-fn bits(number: &[u8]) -> usize {
-    let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
-    let zeros = number.get(start).map_or(0, |first| first.leading_zeros() as usize);
-    (number.len() - start) * 8 - zeros
+/// The key of a modulus and an exponent in base64url, made ready once: that costs as much as verifying. None of less than
+/// 2,048 bits, which are broken or soon will be (RFC 7518 §3.3).
+pub(super) fn rs256(n: &str, e: &str) -> Option<ParsedPublicKey> {
+    let [n, e] = [n, e].map(|number| URL_SAFE_NO_PAD.decode(number).ok());
+    RsaPublicKeyComponents { n: n?, e: e? }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
 }

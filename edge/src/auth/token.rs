@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::signature::ParsedPublicKey;
 use flodrama_asset::ErrorKind;
-use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
@@ -109,7 +109,7 @@ pub(crate) struct Verifier {
 struct Held {
     kid: String,
     /// The very key: one that the pool withdrew or replaced vouches for nothing.
-    key: Arc<DecodingKey>,
+    key: Arc<ParsedPublicKey>,
     claims: Claims,
 }
 
@@ -145,7 +145,7 @@ impl Verifier {
         Ok(Held { kid: jws.key_id().to_owned(), key, claims })
     }
 
-    async fn key(&self, kid: &str) -> Result<Arc<DecodingKey>, TokenError> {
+    async fn key(&self, kid: &str) -> Result<Arc<ParsedPublicKey>, TokenError> {
         self.keys.find(kid).await.map_err(|error| match error {
             KeysError::Unknown => TokenError::UnknownKey,
             error => TokenError::Keys(error),
