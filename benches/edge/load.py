@@ -74,6 +74,7 @@ def run(load, server, port, core):
             if line == "STOPPED\n":
                 wrk.send_signal(signal.SIGINT)
     cpu_s = server.cpu_s() - before
+    server.settle()
     if wrk.returncode:
         raise Failed(f"wrk ended with {wrk.returncode}: {said[-500:]}")
     result = parse(said, cpu_s)

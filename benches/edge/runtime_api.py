@@ -47,9 +47,10 @@ class RuntimeApi:
                 if self.path != f"{ROOT}/invocation/next":
                     return self.reply(404, b"{}")
                 if api.handed_out:
-                    # As Lambda does: nothing comes until there is another event.
+                    # As Lambda does: nothing comes until there is another event, and there is none.
                     api.ended.wait(30)
-                    return self.reply(410, b"{}")
+                    self.close_connection = True
+                    return None
                 api.handed_out = True
                 until = str(int(time.time() * 1000) + 30_000)
                 arn = "arn:aws:lambda:eu-west-3:123456789012:function:edge"

@@ -12,6 +12,7 @@ from engine.tools import Failed
 
 STARTS_WITHIN_S = 20
 ENDS_WITHIN_S = 10
+SETTLES_WITHIN_S = 60
 
 
 class Server:
@@ -73,6 +74,15 @@ class Server:
         """Milliseconds of CPU of the process alone, finer than `cpu_s`."""
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(schedstat.read_text().split()[0]) for schedstat in threads) / 1e6
+
+    def settle(self):
+        """Waits until it has nothing left to do: what it still answers to nobody would cost whoever is measured next."""
+        deadline, before = time.monotonic() + SETTLES_WITHIN_S, -1.0
+        while (now := self.cpu_s()) != before:
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} is still busy long after its load ended")
+            before = now
+            time.sleep(0.25)
 
     def resident_mib(self):
         """Resident memory of the process."""

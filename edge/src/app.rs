@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::document::Documents;
 use crate::health::Checkup;
-use crate::http::{Cors, router};
+use crate::http::{Cors, edge};
 use crate::lambda::{self, Runtime, RuntimeError};
 use crate::limits::Limits;
 use crate::listen::listen;
@@ -158,7 +158,7 @@ impl App {
         let App { settings, parts, cors } = self;
         let metrics = Arc::clone(&parts.metrics);
         let minutes = tokio::spawn(every_minute(Arc::clone(&parts)));
-        listen(listener, router(Arc::clone(&parts), cors), &settings, metrics, shutdown).await;
+        listen(listener, edge(Arc::clone(&parts), cors), &settings, metrics, shutdown).await;
         minutes.abort();
         parts.write_vitals().await;
     }
@@ -171,8 +171,8 @@ impl App {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RuntimeError> {
         let App { parts, cors, .. } = self;
-        let router = router(Arc::clone(&parts), cors);
-        let served = lambda::serve(runtime, router, &parts, telemetry, shutdown).await;
+        let edge = edge(Arc::clone(&parts), cors);
+        let served = lambda::serve(runtime, edge, &parts, telemetry, shutdown).await;
         parts.write_vitals().await;
         served
     }

@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
-pub(crate) use answer::router;
+pub(crate) use answer::{Edge, edge};
 pub(crate) use cors::Cors;
 use respond::{JSON, PRIVATE, REVALIDATE, accepts_gzip, json, respond, unless_known};
 
@@ -29,7 +29,7 @@ use crate::manifest::Wanted;
 use crate::pages;
 use crate::platform::Platform;
 use crate::playback::{Caller, Delivery, Opened, Wish};
-use crate::route::{Route, names_are_single};
+use crate::route::{Route, names_are_single, parameter};
 use crate::sign::Refusal;
 
 /// What CloudFront says of where a viewer is: ISO 3166-1 alpha-2.
@@ -46,23 +46,23 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
             discard(body, parts.max_body_bytes).await?;
             let caller = caller(parts, &head).await?;
             let (delivery, preview, platform) = (delivery(query)?, wants_preview(query)?, platform(query)?);
-            playback(parts, &caller, &asset, Wish { delivery, preview, platform }).await
+            Box::pin(playback(parts, &caller, &asset, Wish { delivery, preview, platform })).await
         }
         Route::Assets => {
             let caller = caller(parts, &head).await?;
             if caller.viewer.is_none() {
                 return Err(entitlement::Refusal::SignIn.into());
             }
-            json(&parts.assets.list(&caller).await?)
+            json(&Box::pin(parts.assets.list(&caller)).await?)
         }
-        Route::Asset(asset) => json(&parts.assets.get(&caller(parts, &head).await?, &asset).await?),
+        Route::Asset(asset) => json(&Box::pin(parts.assets.get(&caller(parts, &head).await?, &asset)).await?),
         Route::Manifest(asset, version, file) => {
             manifest(parts, head.uri.path(), query, &head.headers, (asset, version, file)).await
         }
         Route::Watch(_) => page(parts, "index.html", &head.headers),
         Route::Static(name) => page(parts, &name, &head.headers),
         Route::Health => {
-            let health = parts.checkup.health().await;
+            let health = Box::pin(parts.checkup.health()).await;
             let mut response = json(&health)?;
             if !health.is_good() {
                 *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -70,9 +70,11 @@ async fn serve(parts: &Parts, route: Route, request: Request) -> Result<Response
             Ok(response)
         }
         Route::Live => json(&serde_json::json!({"status": "ok"})),
-        Route::Metrics => {
-            Ok(respond("text/plain; version=0.0.4", PRIVATE, parts.metrics.text(&parts.readings().await)))
-        }
+        Route::Metrics => Ok(respond(
+            "text/plain; version=0.0.4",
+            PRIVATE,
+            parts.metrics.text(&Box::pin(parts.readings()).await),
+        )),
         Route::OpenApi => Ok(respond(JSON, REVALIDATE, include_str!("../openapi.json"))),
     }
 }
@@ -123,8 +125,8 @@ fn cookies(
 }
 
 fn delivery(query: &str) -> Result<Delivery, EdgeError> {
-    let given = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "delivery");
-    match given.as_ref().map(|(_, value)| value.as_ref()) {
+    let given = parameter(query, "delivery");
+    match given.as_deref() {
         None | Some("links") => Ok(Delivery::Links),
         Some("cookies") => Ok(Delivery::Cookies),
         Some(_) => Err(EdgeError::new(ErrorKind::BadRequest, "`delivery` is `links` or `cookies`.")),
@@ -132,8 +134,8 @@ fn delivery(query: &str) -> Result<Delivery, EdgeError> {
 }
 
 fn wants_preview(query: &str) -> Result<bool, EdgeError> {
-    let given = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "preview");
-    match given.as_ref().map(|(_, value)| value.as_ref()) {
+    let given = parameter(query, "preview");
+    match given.as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(EdgeError::new(ErrorKind::BadRequest, "`preview` is `true` or `false`.")),
@@ -141,8 +143,8 @@ fn wants_preview(query: &str) -> Result<bool, EdgeError> {
 }
 
 fn platform(query: &str) -> Result<Option<&'static Platform>, EdgeError> {
-    let given = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "platform");
-    let named = given.map(|(_, value)| Platform::named(&value)).transpose();
+    let given = parameter(query, "platform");
+    let named = given.map(|name| Platform::named(&name)).transpose();
     named.map_err(|unknown| EdgeError::new(ErrorKind::BadRequest, Platform::list()).caused_by(unknown))
 }
 
@@ -190,7 +192,7 @@ fn page(parts: &Parts, name: &str, headers: &HeaderMap) -> Result<Response, Edge
 /// Who asks: a token that is shown must hold, also where none is needed.
 async fn caller(parts: &Parts, head: &http::request::Parts) -> Result<Caller, EdgeError> {
     let viewer = match head.headers.contains_key(header::AUTHORIZATION) {
-        true => Some(viewer(parts, head).await?),
+        true => Some(Box::pin(viewer(parts, head)).await?),
         false => {
             parts.limits.address(&head.headers, head.extensions.get())?;
             None

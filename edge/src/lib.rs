@@ -40,5 +40,7 @@ mod trace;
 mod vitals;
 
 pub use app::{App, StartError};
+#[doc(hidden)]
+pub use auth::token_holds;
 pub use clock::Clock;
 pub use config::Config;

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -19,6 +19,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use crate::config::Server;
+use crate::http::Edge;
 use crate::metrics::Metrics;
 use crate::peer::{self, Peer};
 
@@ -43,13 +44,13 @@ const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// Serves until `shutdown`, then lets requests in flight end and cuts what does not.
 pub(crate) async fn listen(
     listener: TcpListener,
-    router: Router,
+    edge: Edge,
     settings: &Server,
     metrics: Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
     let server =
-        Arc::new(Connections { builder: builder(settings), router, settings: settings.clone(), metrics });
+        Arc::new(Connections { builder: builder(settings), edge, settings: settings.clone(), metrics });
     let addresses = Arc::new(Addresses::new(settings.max_connections_per_address));
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let (stop, stopped) = watch::channel(());
@@ -104,7 +105,7 @@ async fn accept(
 /// What connections are served with.
 struct Connections {
     builder: Builder<TokioExecutor>,
-    router: Router,
+    edge: Edge,
     settings: Server,
     metrics: Arc<Metrics>,
 }
@@ -115,7 +116,7 @@ impl Connections {
         let _open = self.metrics.connected();
         let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(peer);
-            self.router.clone().oneshot(request)
+            self.edge.clone().oneshot(request.map(Body::new))
         });
         let mut connection =
             pin!(self.builder.serve_connection(TokioIo::new(Box::pin(self.timed(socket))), service));

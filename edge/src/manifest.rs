@@ -118,7 +118,8 @@ impl Manifests {
             let made = tokio::task::spawn_blocking(move || wanted.make(&stored, &signer)).await;
             made.map_err(EdgeError::internal)?.map(Arc::new)
         };
-        let found = shelf.signed.try_get_with(id, make).await.map_err(EdgeError::shared);
+        // Boxed, here and in `http`: what few requests come to would make the state of all of them large.
+        let found = Box::pin(shelf.signed.try_get_with(id, make)).await.map_err(EdgeError::shared);
         if made_here {
             self.misses.add()
         } else {

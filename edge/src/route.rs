@@ -1,6 +1,8 @@
 //! Paths to typed routes. Matched on the raw path: CloudFront picks a behaviour by the normalised path but sends the
 //! raw one, so anything that could mean two paths is refused before it is matched.
 
+use std::borrow::Cow;
+
 use flodrama_asset::{AssetId, ErrorKind, PublishedFile, Version};
 use http::Method;
 use http::uri::Authority;
@@ -107,6 +109,13 @@ pub(crate) fn query_is_plain(query: &str) -> Result<(), EdgeError> {
     decoded(query).map(drop).ok_or_else(malformed_query)
 }
 
+/// The parameter of a query that has this name, as forms are read; its value alone is decoded.
+pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let has_name = |part: &&str| part.split('=').next().and_then(decoded).is_some_and(|found| found == name);
+    let part = query.split('&').find(has_name)?;
+    url::form_urlencoded::parse(part.as_bytes()).next().map(|(_, value)| value)
+}
+
 /// Each name once: of two, another reader could take the other.
 pub(crate) fn names_are_single(query: &str) -> Result<(), EdgeError> {
     let parts = query.split('&').filter(|part| !part.is_empty());
@@ -122,7 +131,11 @@ fn malformed_query() -> EdgeError {
 }
 
 /// `None` where an escape is none, or where what it means is no UTF-8 (overlong forms are not) or a control character.
-fn decoded(text: &str) -> Option<String> {
+fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    // As nearly every address is. Looks at all of it, which takes less time than to be ready to stop at each byte.
+    if text.bytes().fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (byte != b'%')) {
+        return Some(Cow::Borrowed(text));
+    }
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -136,7 +149,7 @@ fn decoded(text: &str) -> Option<String> {
             _ => return None,
         });
     }
-    String::from_utf8(out).ok().filter(|text| !text.chars().any(char::is_control))
+    String::from_utf8(out).ok().filter(|text| !text.chars().any(char::is_control)).map(Cow::Owned)
 }
 
 /// One `Host`, and that a name or an address with at most a port.

@@ -65,7 +65,8 @@ impl Store {
 
     /// A whole object; `None` where there is none.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, StoreError> {
-        Ok(match self.fetch(key, None).await? {
+        // The SDK's requests are thousands of bytes of state, which every future around them would carry along.
+        Ok(match Box::pin(self.fetch(key, None)).await? {
             Change::Changed(object) => Some(object),
             Change::Unchanged | Change::Gone => None,
         })
@@ -73,7 +74,7 @@ impl Store {
 
     /// A whole object, unless it still has the `etag` that the caller knows.
     pub async fn get_if_changed(&self, key: &ObjectKey, etag: &str) -> Result<Change, StoreError> {
-        self.fetch(key, Some(etag)).await
+        Box::pin(self.fetch(key, Some(etag))).await
     }
 
     /// A JSON document and its etag; `None` where there is none. Fails with `Internal` on another document.

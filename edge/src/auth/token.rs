@@ -94,6 +94,12 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::
     u64::deserialize(deserializer).map(Some)
 }
 
+/// The claims of a token that names this key, where it signed them.
+pub(super) fn claims(token: &str, kid: &str, key: &ParsedPublicKey) -> Option<impl Sized> {
+    let jws = Jws::parse(token).ok().filter(|jws| jws.key_id() == kid)?;
+    jws.payload::<Claims>(key).ok()
+}
+
 /// Verifies access tokens of one user pool.
 pub(crate) struct Verifier {
     issuer: String,

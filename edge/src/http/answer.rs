@@ -1,15 +1,21 @@
 //! What every request goes through, whatever it asks for: a route, a time limit, a count, a log line, a span.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use flodrama_asset::ErrorKind;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Version};
+use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::cors::Cors;
@@ -24,13 +30,35 @@ use crate::trace::{self, Upstream};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All of the edge as one service.
-pub(crate) fn router(parts: Arc<Parts>, cors: Cors) -> Router {
-    Router::new().fallback(answer).with_state(parts).layer(cors.0)
+/// All of the edge as one service, cheap to clone.
+pub(crate) type Edge = tower_http::cors::Cors<Answers>;
+
+/// Makes the service.
+pub(crate) fn edge(parts: Arc<Parts>, cors: Cors) -> Edge {
+    cors.0.layer(Answers(parts))
+}
+
+/// Answers whatever it is asked.
+#[derive(Clone)]
+pub(crate) struct Answers(Arc<Parts>);
+
+impl Service<Request> for Answers {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let parts = Arc::clone(&self.0);
+        Box::pin(async move { Ok(answer(&parts, request).await) })
+    }
 }
 
 /// Routes, answers, counts and logs. The query is never logged: it holds signatures.
-async fn answer(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+async fn answer(parts: &Parts, request: Request) -> Response {
     let started = Instant::now();
     let _in_flight = parts.metrics.begin();
     let request_id = request.extensions().get::<RequestId>().map_or_else(new_id, |RequestId(id)| id.clone());
@@ -45,7 +73,7 @@ async fn answer(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let limit = time_limit(&request, parts.request_timeout);
     let result = match route {
         Ok(route) => {
-            let answering = serve(&parts, route, request).instrument(span.clone());
+            let answering = serve(parts, route, request).instrument(span.clone());
             match tokio::time::timeout(limit, answering).await {
                 Ok(result) => result,
                 Err(elapsed) => Err(EdgeError::unavailable(elapsed)),
@@ -139,9 +167,9 @@ fn finish(response: &mut Response, method: &Method, request_id: &str, is_unread:
     }
 }
 
+/// The hash of a count under a random key: nobody outside can tell the next one, and processes do not repeat each other.
 fn new_id() -> String {
-    let mut bytes = [0; 8];
-    // Without randomness requests are answered all the same, with an id that tells nothing.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    hex::encode(bytes)
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    hex::encode(KEY.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)).to_be_bytes())
 }

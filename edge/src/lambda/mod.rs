@@ -11,13 +11,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
 use axum::response::Response;
 use http::Request;
 use time::OffsetDateTime;
 use tower::ServiceExt;
 
 use crate::app::Parts;
+use crate::http::Edge;
 use crate::peer::Deadline;
 use crate::telemetry::Telemetry;
 use event::{Answer, Event, EventError};
@@ -30,7 +30,7 @@ const MARGIN: Duration = Duration::from_millis(250);
 /// Answers one event after the other until `shutdown`.
 pub(crate) async fn serve(
     runtime: &Runtime,
-    router: Router,
+    edge: Edge,
     parts: &Parts,
     telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
@@ -42,7 +42,7 @@ pub(crate) async fn serve(
             () = &mut shutdown => return Ok(()),
             next = runtime.next() => next?,
         };
-        match answer(&invocation, &router, parts.clock.now()).await {
+        match answer(&invocation, &edge, parts.clock.now()).await {
             Ok(answer) => runtime.answer(&invocation.id, answer.to_json()).await?,
             Err(error) => {
                 tracing::error!(%error, "an event is none of API Gateway's");
@@ -57,11 +57,11 @@ pub(crate) async fn serve(
     }
 }
 
-async fn answer(invocation: &Invocation, router: &Router, now: OffsetDateTime) -> Result<Answer, EventError> {
+async fn answer(invocation: &Invocation, edge: &Edge, now: OffsetDateTime) -> Result<Answer, EventError> {
     let event: Event = serde_json::from_slice(&invocation.event)?;
     let mut request: Request<axum::body::Body> = event.into_request(invocation)?;
     request.extensions_mut().insert(Deadline(time_left(invocation.deadline_ms, now)));
-    let response: Response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+    let response: Response = edge.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
     Ok(Answer::of(response).await)
 }
 
