@@ -2,7 +2,7 @@
 
 from engine.goals import Row, not_run
 
-__all__ = ["Row", "above", "at_least", "below", "not_run"]
+__all__ = ["Row", "above", "at_least", "at_most", "below", "not_run"]
 
 
 def at_least(row, figure, ratio, goal, measured, note=""):
@@ -12,6 +12,15 @@ def at_least(row, figure, ratio, goal, measured, note=""):
     'met'
     """
     return Row(row, figure, ratio, goal, f"≥ {goal:g}", ratio >= goal, measured, note)
+
+
+def at_most(row, figure, ratio, goal, measured, note=""):
+    """A ratio that should not be above the goal.
+
+    >>> at_most("attack", "p99 under attack", 2.1, 2, "1 ms : 2.1 ms").verdict()
+    'not met'
+    """
+    return Row(row, figure, ratio, goal, f"≤ {goal:g}", ratio <= goal, measured, note)
 
 
 def below(row, figure, value, goal, unit, note="", digits=1):

@@ -58,15 +58,19 @@ class Result:
         return self.cpu_s / self.seconds
 
 
-def run(load, server, port, core):
-    """Loads a server from another core."""
+def command(load, port, core):
+    """wrk with what it sends, on a core."""
     argv = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1", "--connections", str(load.connections)]
     argv += ["--duration", f"{max(1, round(load.seconds))}s", "--timeout", "60s", "--script", str(SCRIPT)]
     argv += [f"http://127.0.0.1:{port}/", "--", load.method, str(load.paths), str(load.tokens or "-")]
-    argv += [str(load.delay_ms), str(load.count)]
+    return [*argv, str(load.delay_ms), str(load.count)]
+
+
+def run(load, server, port, core):
+    """Loads a server from another core."""
     before = server.cpu_s()
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(load, port, core), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as wrk:
         said = ""
         for line in wrk.stdout:
@@ -74,7 +78,6 @@ def run(load, server, port, core):
             if line == "STOPPED\n":
                 wrk.send_signal(signal.SIGINT)
     cpu_s = server.cpu_s() - before
-    server.settle()
     if wrk.returncode:
         raise Failed(f"wrk ended with {wrk.returncode}: {said[-500:]}")
     result = parse(said, cpu_s)

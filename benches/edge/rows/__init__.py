@@ -1,5 +1,5 @@
 """The rows of the table: each module has `rows(bench)`."""
 
-from . import manifest, memory, playback, start
+from . import attack, manifest, memory, playback, start
 
-ROWS = {"manifest": manifest, "playback": playback, "memory": memory, "start": start}
+ROWS = {"manifest": manifest, "playback": playback, "attack": attack, "memory": memory, "start": start}

@@ -68,6 +68,7 @@ def rows(bench):
             if name == "usual":
                 load = Load("GET", paths, connections=1, seconds=USUAL_WITHIN_S, count=USUAL_REQUESTS)
             found[name].append(run(load, server, at, given.load_core))
+            server.settle()
             bench.say(f"{name}: {found[name][-1]}")
     ours, theirs, usual_way = (middle(found[name]) for name in ("ours", "nginx", "usual"))
     bench.table(
