@@ -1,4 +1,4 @@
-//! Routes to results. With the files below it the only one that knows axum.
+//! Routes to results.
 
 mod answer;
 mod cors;

@@ -1,6 +1,6 @@
 //! From viewer request to signed manifest.
 //!
-//! A request's way: `http` (axum) → [`route`] (typed, no escapes) → `auth` (Cognito token → viewer) →
+//! A request's way: `http` (what every answer has) → [`route`] (typed, no escapes) → `auth` (Cognito token → viewer) →
 //! `entitlement` (by the asset's `rules`) → `manifest` (the stored playlist, cached, shaped) → [`sign`] (one signature
 //! per version, part of it and expiry) → answer. Media bytes never pass here: CloudFront serves them from S3.
 //!
