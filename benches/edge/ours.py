@@ -56,6 +56,15 @@ class Surroundings:
         with self.tokens.open() as lines:
             return lines.readline().strip()
 
+    def calls(self, folder, asset, viewers):
+        """Files for wrk: the address that gives links to an asset, and the tokens of so many viewers."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths, tokens = folder / "paths.txt", folder / "some-tokens.txt"
+        paths.write_text(f"/v1/assets/{asset}/playback\n")
+        with self.tokens.open() as lines:
+            tokens.write_text("".join(line for _, line in zip(range(viewers), lines)))
+        return paths, tokens
+
     def settings(self, port):
         """The settings of an edge, by the environment. Everything else as it comes."""
         return {

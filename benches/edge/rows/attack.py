@@ -19,12 +19,8 @@ def rows(bench):
     """The same viewers with and without an attack, in turns."""
     given, around = bench.given, bench.around
     folder = bench.folder / "attack"
-    folder.mkdir(parents=True, exist_ok=True)
     titles.publish(around.bucket, ASSET, SEGMENTS)
-    paths, tokens = folder / "paths.txt", folder / "tokens.txt"
-    paths.write_text(f"/v1/assets/{ASSET}/playback\n")
-    with around.tokens.open() as all_tokens:
-        tokens.write_text("".join(line for _, line in zip(range(VIEWERS), all_tokens)))
+    paths, tokens = around.calls(folder, ASSET, VIEWERS)
     viewers = Load("POST", paths, tokens, CONNECTIONS, seconds=given.seconds, delay_ms=DELAY_MS)
     quiet, attacked, refused = [], [], 0
     server, port = around.edge("edge-attack")

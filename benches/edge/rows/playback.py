@@ -18,13 +18,8 @@ HALF_DELAY_MS = 20
 def rows(bench):
     """A new process in each round: one that has seen no token yet."""
     given, around = bench.given, bench.around
-    folder = bench.folder / "playback"
-    folder.mkdir(parents=True, exist_ok=True)
     titles.publish(around.bucket, ASSET, SEGMENTS)
-    paths, few = folder / "paths.txt", folder / "some-tokens.txt"
-    paths.write_text(f"/v1/assets/{ASSET}/playback\n")
-    with around.tokens.open() as tokens:
-        few.write_text("".join(line for _, line in zip(range(VIEWERS), tokens)))
+    paths, few = around.calls(bench.folder / "playback", ASSET, VIEWERS)
     fresh, known, half = [], [], []
     for _ in range(given.rounds):
         server, port = around.edge("edge-playback")
