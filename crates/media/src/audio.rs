@@ -17,7 +17,10 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::{ChannelLayout, format};
 use flodrama_asset::ErrorKind;
 
+use crate::Ratio;
 use crate::child::Reporter;
+use crate::damage::{Damage, Piece};
+use crate::decode::{is_damage, stamps};
 use crate::error::{MediaError, Result, Step};
 use crate::input::{decoder_of, open_upload};
 use crate::task::{AudioTask, Loudness, LoudnessTarget, Written};
@@ -44,13 +47,13 @@ pub fn run(task: &AudioTask, source: File, report: &Reporter) -> Result<Written>
     let _ = rustix::process::nice(crate::child::BESIDE_NICENESS);
     let mut encoder = Encoder::open(task)?;
     let mut segmenter = Segmenter::begin(task, &encoder, report)?;
-    read_levelled(task, &source, loudness.as_ref(), report, &mut |planes| {
+    let lost_packets = read_levelled(task, &source, loudness.as_ref(), report, &mut |planes| {
         encoder.push(&planes)?;
         segmenter.take(&mut encoder.units, report)
     })?;
     encoder.finish(segmenter.units())?;
     segmenter.take(&mut encoder.units, report)?;
-    Ok(Written { tracks: vec![segmenter.finish()?], loudness, ..Written::default() })
+    Ok(Written { tracks: vec![segmenter.finish()?], loudness, lost_packets, ..Written::default() })
 }
 
 /// Measures the track, and once more as its limiter makes it: what that takes off is made up for.
@@ -67,41 +70,44 @@ fn loudness(task: &AudioTask, target: &LoudnessTarget, source: &File, report: &R
     })
 }
 
-/// Gives every sample of the presentation at the level that it is to have.
+/// Gives every sample of the presentation at the level that it is to have; says how many packets were lost.
 fn read_levelled(
     task: &AudioTask,
     source: &File,
     loudness: Option<&Loudness>,
     report: &Reporter,
     give: &mut impl FnMut(Planes) -> Result<()>,
-) -> Result<()> {
+) -> Result<u64> {
     let source = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
     let channels = task.channels as usize;
     let level = loudness.map(|l| Level::new(l.gain_db, l.ceiling_dbtp, channels));
     let Some(mut level) = level.filter(|level| !level.is_nothing()) else {
         return read(task, source, report, give);
     };
-    read(task, source, report, &mut |mut planes| {
+    let lost = read(task, source, report, &mut |mut planes| {
         level.apply(&mut planes);
         give(planes)
     })?;
-    give(level.finish(channels))
+    give(level.finish(channels))?;
+    Ok(lost)
 }
 
-/// Gives every sample of the presentation, in blocks.
+/// Gives every sample of the presentation, in blocks; says how many packets were lost.
 fn read(
     task: &AudioTask,
     source: File,
     report: &Reporter,
     give: &mut impl FnMut(Planes) -> Result<()>,
-) -> Result<()> {
+) -> Result<u64> {
     let mut input = open_upload(source, &task.limits)?;
     let mut decoder = open_decoder(&input, task)?;
     // MP4's demuxer then does not even read them; others find their way by every packet.
     if input.format().name().starts_with("mov") {
         crate::sys::read_only(&mut input, task.stream);
     }
-    let mut chain = Chain::new(task, decoder.packet_time_base());
+    let time_base = decoder.packet_time_base();
+    let mut chain = Chain::new(task, time_base);
+    let mut damage = Damage::default();
     while !chain.is_full() {
         let mut packet = ffmpeg::Packet::empty();
         match packet.read(&mut input) {
@@ -111,17 +117,29 @@ fn read(
             Err(ffmpeg::Error::Eof) => break,
             Err(e) => return Err(broken(task, e)),
         }
+        damage.sent(stamps(&packet).0);
         match decoder.send_packet(&packet) {
             // A damaged packet becomes silence: the resampler fills the gap.
-            Ok(()) | Err(ffmpeg::Error::InvalidData) => {}
+            Ok(()) => {}
+            Err(e) if is_damage(&e) => {}
             Err(e) => return Err(broken(task, e)),
         }
-        drain(&mut decoder, &mut chain, give)?;
+        drain(&mut decoder, &mut chain, &mut damage, give)?;
         report.progress(chain.given * 1000 / u64::from(task.sample_rate))?;
     }
     decoder.send_eof().step("end of decoding")?;
-    drain(&mut decoder, &mut chain, give)?;
-    chain.finish(give)
+    drain(&mut decoder, &mut chain, &mut damage, give)?;
+    chain.finish(give)?;
+    damage.end();
+    damage.judge(&Piece {
+        what: "sound",
+        time_base: Ratio::new(time_base.numerator().into(), time_base.denominator().into()),
+        origin_s: task.origin_s,
+        seconds: task.samples as f64 / f64::from(task.sample_rate),
+        replaced_s: f64::INFINITY,
+        is_begin: true,
+    })?;
+    Ok(damage.lost)
 }
 
 fn open_decoder(input: &ffmpeg::format::context::Input, task: &AudioTask) -> Result<ffmpeg::decoder::Audio> {
@@ -136,18 +154,27 @@ fn open_decoder(input: &ffmpeg::format::context::Input, task: &AudioTask) -> Res
     })
 }
 
+/// Takes what the decoder has ready.
 fn drain(
     decoder: &mut ffmpeg::decoder::Audio,
     chain: &mut Chain,
+    damage: &mut Damage,
     give: &mut impl FnMut(Planes) -> Result<()>,
 ) -> Result<()> {
+    let tick_s = f64::from(decoder.packet_time_base());
     loop {
         let mut frame = ffmpeg::frame::Audio::empty();
         match decoder.receive_frame(&mut frame) {
-            Ok(()) => chain.push(frame, give)?,
+            Ok(()) => {
+                if let Some(pts) = frame.timestamp() {
+                    let seconds = frame.samples() as f64 / f64::from(frame.rate().max(1));
+                    damage.came(pts, pts + (seconds / tick_s) as i64);
+                }
+                chain.push(frame, give)?;
+            }
             Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => return Ok(()),
             // The frame is lost, its time becomes silence.
-            Err(ffmpeg::Error::InvalidData) => {}
+            Err(e) if is_damage(&e) => {}
             Err(e) => return Err(MediaError::internal("decode audio", e)),
         }
     }

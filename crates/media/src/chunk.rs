@@ -42,6 +42,7 @@ pub fn run(task: &ChunkTask, source: File, report: &Reporter) -> Result<Written>
     }
     let mut tracks: Vec<_> = copied.into_iter().collect();
     tracks.extend(ladder.finish(report)?);
+    let lost_packets = pictures.judge()?;
     let (source_frames, repeated_frames) = pictures.counts();
-    Ok(Written { tracks, source_frames, repeated_frames, ..Written::default() })
+    Ok(Written { tracks, source_frames, repeated_frames, lost_packets, ..Written::default() })
 }

@@ -8,6 +8,7 @@ use ffmpeg_next::codec::discard::Discard;
 use flodrama_asset::ErrorKind;
 
 use crate::Keyframe;
+use crate::damage::Damage;
 use crate::error::{MediaError, Result, Step};
 use crate::input::{decoder_of, open_upload};
 use crate::one_size::OneSize;
@@ -31,6 +32,7 @@ pub struct VideoReader {
     /// Pictures before this time need not come.
     wanted_from: i64,
     draining: bool,
+    damage: Damage,
 }
 
 impl VideoReader {
@@ -62,6 +64,7 @@ impl VideoReader {
             sought: None,
             wanted_from: i64::MIN,
             draining: false,
+            damage: Damage::default(),
         })
     }
 
@@ -110,6 +113,11 @@ impl VideoReader {
         }
     }
 
+    /// What could not be decoded so far of the pictures that are wanted.
+    pub fn damage(&self) -> &Damage {
+        &self.damage
+    }
+
     /// The track's codec configuration.
     pub fn configuration(&self) -> Vec<u8> {
         self.input.stream(self.stream).map_or_else(Vec::new, |stream| crate::sys::configuration(&stream))
@@ -137,26 +145,36 @@ impl VideoReader {
         loop {
             let mut frame = ffmpeg::frame::Video::empty();
             match self.decoder.receive_frame(&mut frame) {
-                Ok(()) => match frame.timestamp() {
-                    Some(pts) if self.device.is_some() => return Ok(Some((pts, frame))),
-                    Some(pts) => return Ok(Some((pts, self.size.fit(frame)?))),
+                Ok(()) => {
                     // Without a time we cannot place it; the scan counted no such frame either.
-                    None => continue,
-                },
-                Err(ffmpeg::Error::Eof) => return Ok(None),
+                    let Some(pts) = frame.timestamp() else { continue };
+                    self.damage.came(pts, pts + 1);
+                    let fits = self.device.is_some();
+                    return Ok(Some((pts, if fits { frame } else { self.size.fit(frame)? })));
+                }
+                Err(ffmpeg::Error::Eof) => self.draining = true,
                 Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => {}
+                Err(e) if is_damage(&e) => {}
                 Err(e) => return Err(self.broken(e)),
             }
+            // A decoder that complains once it is told to end could do so for ever.
             if self.draining {
+                self.damage.end();
                 return Ok(None);
             }
             match self.next_packet()? {
-                Some(packet) => match self.send(&packet) {
-                    // A damaged packet loses its frame; the frame before it stands. The count of frames is proven
-                    // at the end.
-                    Ok(()) | Err(ffmpeg::Error::InvalidData) => {}
-                    Err(e) => return Err(self.broken(e)),
-                },
+                Some(packet) => {
+                    let (pts, _) = stamps(&packet);
+                    if pts >= self.wanted_from && packet.size() > 0 {
+                        self.damage.sent(pts);
+                    }
+                    match self.send(&packet) {
+                        Ok(()) => {}
+                        // It loses its frame; the frame before it stands. How many may, others judge.
+                        Err(e) if is_damage(&e) => {}
+                        Err(e) => return Err(self.broken(e)),
+                    }
+                }
                 None => {
                     self.decoder.send_eof().step("end of decoding")?;
                     self.draining = true;
@@ -192,6 +210,14 @@ impl VideoReader {
         MediaError::new(ErrorKind::Truncated, "The video stops being readable part of the way through.")
             .detail(format_args!("stream {}: {cause}", self.stream))
     }
+}
+
+/// True where a decoder could make nothing of a packet and goes on with the next. Each has its own words for that; only
+/// what is no word about the packet is a fault.
+pub fn is_damage(error: &ffmpeg::Error) -> bool {
+    use ffmpeg::Error::{Eof, Exit, Other};
+    use ffmpeg::error::{EAGAIN, ENOMEM};
+    !matches!(error, Eof | Exit | Other { errno: EAGAIN | ENOMEM })
 }
 
 /// Presentation and decoding time of a packet, each standing in for the other where one is missing.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use ffmpeg_next::frame::Video;
 
 use crate::Ratio;
+use crate::damage::Damage;
 use crate::decode::VideoReader;
 use crate::error::{MediaError, Result};
 use crate::scale::Prepare;
@@ -70,6 +71,11 @@ impl Frames {
             }
         };
         Frames { reader, made: Some(Made { filter, clock, ready: VecDeque::new(), ended: false }) }
+    }
+
+    /// What could not be decoded of the track.
+    pub fn damage(&self) -> &Damage {
+        self.reader.damage()
     }
 
     /// The next picture and its presentation time, or `None` at the end.

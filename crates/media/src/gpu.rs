@@ -19,6 +19,7 @@ use crate::encoder::Encoder;
 use crate::error::{MediaError, Result, Step};
 use crate::fields::Frames;
 use crate::lead::FrameKind;
+use crate::pictures::judge;
 use crate::scale::Prepare;
 use crate::sys::{self, HardwareDevice, Surfaces};
 use crate::task::{ChunkTask, DeviceKind, DeviceTask, PicturesOf, RungTask, Written};
@@ -85,8 +86,9 @@ pub fn run(task: &ChunkTask, device: &DeviceTask, source: File, report: &Reporte
         let again = source.try_clone().map_err(|e| MediaError::io("source", &e))?;
         let share = Share { done: number as u64, of: passes.len() as u64 };
         let pass = Pass::open(task, device.kind, again)?.run(renditions, share, report)?;
-        written.tracks.extend(pass.tracks);
-        (written.source_frames, written.repeated_frames) = (pass.source_frames, pass.repeated_frames);
+        let Written { tracks, source_frames, repeated_frames, lost_packets, .. } = pass;
+        written.tracks.extend(tracks);
+        written = Written { source_frames, repeated_frames, lost_packets, ..written };
     }
     Ok(written)
 }
@@ -192,6 +194,8 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+        let (pictures, cadence, range) = (self.task.pictures, &self.task.cadence, self.start..self.end);
+        let lost_packets = judge(self.frames.damage(), pictures, cadence, &range, &resampler)?;
         if !resampler.is_done() {
             let what = format!("no frame to show from output frame {start} on");
             return Err(MediaError::internal("chunk", what));
@@ -199,6 +203,7 @@ impl<'a> Pass<'a> {
         let mut written = Written {
             source_frames: resampler.shown,
             repeated_frames: resampler.repeated,
+            lost_packets,
             ..Written::default()
         };
         for (rendition, track) in renditions.iter().zip(tracks) {

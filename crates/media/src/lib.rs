@@ -19,6 +19,7 @@ mod cmaf;
 mod coded;
 pub mod confine;
 mod copy;
+mod damage;
 mod decode;
 mod encoder;
 mod error;

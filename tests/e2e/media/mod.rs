@@ -1,6 +1,7 @@
 //! Media truth: what `flodrama-worker transcode` writes, judged by ffprobe and ffmpeg to its last frame.
 
 mod audio;
+mod damaged;
 mod determinism;
 mod documents;
 mod every_clip;

@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub frames: u64,
     /// Repeated output frames.
     pub repeated_frames: u64,
+    /// Packets of picture and sound that could not be decoded: the picture before stood for each, or silence.
+    pub lost_packets: u64,
     /// What became of each subtitle rendition.
     pub subtitles: Vec<Subtitles<'a>>,
     /// What sound measured and was made, by rendition.
@@ -112,13 +114,18 @@ pub fn report<'a>(
     proof: &'a Proof,
 ) -> Report<'a> {
     let mut tasks = BTreeMap::new();
-    let mut repeated_frames = 0;
+    let (mut repeated_frames, mut lost_packets) = (0, 0);
     let mut loudness = BTreeMap::new();
     let mut bytes = BTreeMap::new();
+    // Each ladder decodes the source for itself: it is the main one's account that counts.
+    let beside: Vec<String> = plan.beside.iter().map(|ladder| format!("chunk-{}-", ladder.name)).collect();
     for (task, commit) in commits {
         let (cpu_ms, peak_kib) = match &commit.result {
             TaskResult::Written(w) => {
-                repeated_frames += w.repeated_frames;
+                if !beside.iter().any(|ladder| task.starts_with(ladder)) {
+                    repeated_frames += w.repeated_frames;
+                    lost_packets += w.lost_packets;
+                }
                 loudness.extend(w.tracks.iter().zip(&w.loudness).map(|(track, l)| (track.track.as_str(), l)));
                 (w.cpu_ms, w.peak_kib)
             }
@@ -156,6 +163,7 @@ pub fn report<'a>(
         choices: plan.reasons.iter().map(|(what, why)| Choice { what, why }).collect(),
         frames: plan.frames,
         repeated_frames,
+        lost_packets,
         loudness,
         subtitles: subtitles(plan, renditions),
         poster: Poster { at_ms: renditions.stills.poster_ms, why: &renditions.stills.poster_reason },

@@ -63,6 +63,9 @@ pub struct Written {
     pub source_frames: u64,
     /// Output frames that repeat the one before, because the source had none for their time.
     pub repeated_frames: u64,
+    /// Packets of the source that could not be decoded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_packets: u64,
     /// Of sound whose loudness was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loudness: Option<Loudness>,
@@ -70,6 +73,10 @@ pub struct Written {
     pub cpu_ms: u64,
     /// Peak resident memory of the child, in KiB.
     pub peak_kib: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What the trials of a sample gave.
