@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::tree::{Expected, Tree};
+use super::tree::{Expected, SHORTEST_S, Tree};
 use super::{check, transcode};
 use crate::support::ffmpeg;
 
@@ -140,7 +140,8 @@ fn expected(source: &Path) -> Expected {
         };
         languages.push(tag.to_owned());
     }
-    Expected { duration_s: end_s - begin_s, display: display(video), languages }
+    let duration_s = (end_s - begin_s).max(SHORTEST_S);
+    Expected { duration_s, display: display(video), languages }
 }
 
 fn display(video: &Value) -> (u32, u32) {

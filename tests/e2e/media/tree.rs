@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::support::hls::{self, Attributes, Media, Multivariant};
 
+/// What is shorter is lengthened: not every player begins to play it.
+pub const SHORTEST_S: f64 = 0.25;
+
 /// What the content of a tree should be, whatever made it.
 #[derive(Clone, Debug)]
 pub struct Expected {
+    /// At least [`SHORTEST_S`].
     pub duration_s: f64,
     /// Size of the source for display in square pixels, upright.
     pub display: (u32, u32),

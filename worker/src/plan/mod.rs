@@ -414,6 +414,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_short_to_be_played_is_lengthened() {
+        let short = planned(&source(1));
+        assert_eq!((short.frames, short.audio[0].samples), (7, 7 * 48_000 / 25));
+        assert_eq!(why(&short, "length").len(), 1);
+        assert_eq!(planned(&source(7)).frames, 7);
+        assert!(why(&planned(&source(7)), "length").is_empty());
+    }
+
+    #[test]
     fn tiles_keep_to_their_number_and_to_the_shape_of_the_picture() {
         let short = planned(&source(25 * 30));
         assert_eq!((short.stills.interval_ms, short.stills.tiles), (1000, 30));

@@ -7,6 +7,9 @@ use super::preset::Preset;
 use super::shown::Shown;
 use super::{cadence, ladder};
 
+/// hls.js never begins to play a tenth of a second of picture and sound; this is on the safe side.
+const SHORTEST_S: f64 = 0.25;
+
 /// What a preset makes of a source's time and shape, before any rung.
 pub struct Timing {
     /// When the source's pictures are shown.
@@ -35,7 +38,7 @@ impl Timing {
         let second = cadence::frames_per_second(rate);
         Timing {
             cadence,
-            frames: cadence::frame_count(&shown, &cadence),
+            frames: length(&shown, &cadence, reasons),
             second,
             gop_frames: second * u64::from(preset.video.gop_s),
             display: ladder::display_size(
@@ -46,6 +49,21 @@ impl Timing {
             shown,
         }
     }
+}
+
+/// Output frames.
+fn length(shown: &Shown, cadence: &Cadence, reasons: &mut Vec<(String, String)>) -> u64 {
+    let frames = cadence::frame_count(shown, cadence);
+    let shortest = (SHORTEST_S * cadence.rate.as_f64()).ceil() as u64;
+    if frames >= shortest {
+        return frames;
+    }
+    let why = format!(
+        "{:.3} s are too short for some players: the last picture stands until {SHORTEST_S} s",
+        frames as f64 / cadence.rate.as_f64()
+    );
+    reasons.push(("length".into(), why));
+    shortest
 }
 
 /// The file time at which the presentation begins: the first frame, or the first sound where it comes clearly before.
