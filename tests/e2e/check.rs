@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -257,4 +258,14 @@ fn what_is_no_presentation_is_told_in_a_sentence() {
         assert!(!done.stderr.contains("secret"), "{}", done.stderr);
     }
     assert_eq!(run(programs::flodrama(), ["check"]).code, Some(2));
+}
+
+/// `flodrama check --rules | head`: nobody is told of a fault that is none.
+#[test]
+fn who_stops_reading_ends_the_command_in_silence() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(programs::flodrama());
+    let done = command.args(["check", "--rules"]).stdout(writer).output().expect("it runs");
+    assert_eq!((done.status.code(), String::from_utf8_lossy(&done.stderr).as_ref()), (Some(141), ""));
 }

@@ -105,6 +105,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = media_child() {
         return code;
     }
+    end_with_the_reader();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -121,6 +122,20 @@ pub fn main() -> ExitCode {
             None => fail(&e.to_string(), ""),
         },
     }
+}
+
+/// Ends this process in silence, with the shell's code for it, where nobody reads what it prints any more (`… | head`).
+/// Rust would panic.
+pub fn end_with_the_reader() {
+    const SIGPIPE: i32 = 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(128 + SIGPIPE);
+        }
+        usual(panic);
+    }));
 }
 
 /// Where this process was started as a media child: runs it and gives its exit code. Every binary that runs the

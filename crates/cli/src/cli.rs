@@ -109,6 +109,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = flodrama_worker::cli::media_child() {
         return code;
     }
+    flodrama_worker::cli::end_with_the_reader();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
