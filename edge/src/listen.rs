@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
+use http::header::CONNECTION;
+use http::{HeaderValue, Version};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -114,21 +117,34 @@ impl Connections {
     /// Until the client goes, dawdles or has been here long enough, or until `stopped` changes.
     async fn serve(&self, socket: TcpStream, peer: Peer, mut stopped: watch::Receiver<()>) {
         let _open = self.metrics.connected();
+        let standing = Arc::new(Standing::default());
         let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(peer);
-            self.edge.clone().oneshot(request.map(Body::new))
+            let (standing, is_http2) = (Arc::clone(&standing), request.version() == Version::HTTP_2);
+            standing.is_http2.store(is_http2, Relaxed);
+            let edge = self.edge.clone().map_response(move |mut answer: http::Response<Body>| {
+                if !is_http2 && standing.is_old.load(Relaxed) {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                answer
+            });
+            edge.oneshot(request.map(Body::new))
         });
         let mut connection =
             pin!(self.builder.serve_connection(TokioIo::new(Box::pin(self.timed(socket))), service));
+        let mut is_told = false;
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),
-            _ = stopped.changed() => None,
+            _ = stopped.changed() => { is_told = true; None }
             () = tokio::time::sleep(Duration::from_secs(self.settings.max_connection_s)) => None,
         };
         let ended = match ended {
             Some(ended) => ended,
             None => {
-                connection.as_mut().graceful_shutdown();
+                standing.is_old.store(true, Relaxed);
+                if is_told || standing.is_http2.load(Relaxed) {
+                    connection.as_mut().graceful_shutdown();
+                }
                 // The request that it is at may take as long as any.
                 match tokio::time::timeout(self.patience(), connection).await {
                     Ok(ended) => ended,
@@ -154,6 +170,15 @@ impl Connections {
     fn patience(&self) -> Duration {
         Duration::from_secs(self.settings.header_timeout_s + self.settings.request_timeout_s)
     }
+}
+
+/// How a connection ends with age. One that is closed between two requests may lose the next: the client sends it in that
+/// very moment, and nobody repeats a POST. So the next answer says that it is the last; a connection on which none
+/// comes runs into the time for a head. HTTP/2 can say it at any time.
+#[derive(Default)]
+struct Standing {
+    is_old: AtomicBool,
+    is_http2: AtomicBool,
 }
 
 /// HTTP/1.1 alone unless the settings say otherwise: CloudFront speaks nothing else to an origin, and what is not there

@@ -61,7 +61,7 @@ pub struct Server {
     pub max_connections: usize,
     /// Connections at a time of one address; more are closed at once. 0 sets no limit.
     pub max_connections_per_address: usize,
-    /// Seconds after which a connection ends with the request that it is at.
+    /// Seconds after which a connection ends by its next answer.
     pub max_connection_s: u64,
     /// Seconds that a client may take to send a request's head, and that an idle connection is kept.
     pub header_timeout_s: u64,

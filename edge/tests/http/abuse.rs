@@ -99,11 +99,36 @@ async fn a_client_that_takes_nothing_is_cut_off() {
 }
 
 #[tokio::test]
-async fn connections_end_with_age_but_not_in_the_middle_of_an_answer() {
+async fn connections_end_with_age_and_the_last_answer_says_so() {
+    const PAUSE: Duration = Duration::from_millis(40);
     let edge = Edge::start_with(|config| config.server.max_connection_s = 1).await;
     let mut socket = connect(&edge.url).await;
-    let request = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
-    socket.write_all(request).await.expect("sent");
+    let begun = Instant::now();
+    // Whoever goes on asking is answered each time, until told that it was the last.
+    let last = loop {
+        socket.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+        let mut answer = [0; 4096];
+        let length = socket.read(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 200"), "after {:?}: {answer:?}", begun.elapsed());
+        if answer.contains("connection: close\r\n") {
+            break begun.elapsed();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(8), "it grows older and older");
+        tokio::time::sleep(PAUSE).await;
+    };
+    assert!(last > Duration::from_millis(900), "{last:?}");
+    assert!(until_closed(&mut socket).await < Duration::from_secs(2), "it was the last");
+}
+
+#[tokio::test]
+async fn an_old_connection_that_asks_for_nothing_ends_too() {
+    let edge = Edge::start_with(|config| {
+        (config.server.max_connection_s, config.server.header_timeout_s) = (1, 2);
+    });
+    let edge = edge.await;
+    let mut socket = connect(&edge.url).await;
+    socket.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
     let took = until_closed(&mut socket).await;
     assert!(took > Duration::from_millis(500) && took < Duration::from_secs(8), "{took:?}");
 }
