@@ -97,6 +97,12 @@ class S3:
             raise Refused(status, said)
         return headers["etag"].strip('"')
 
+    def hold_to(self, policy):
+        """Puts a policy on the bucket."""
+        status, _, said = self.ask("PUT", query={"policy": ""}, body=policy)
+        if status not in (200, 204):
+            raise Refused(status, said)
+
     def list(self, prefix):
         """Sizes by key of everything below `prefix`."""
         found, token = {}, None

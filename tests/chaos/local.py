@@ -15,6 +15,9 @@ from .proxy import Proxy
 STARTED_WITHIN_S = 60
 STOPPED_WITHIN_S = 30
 
+#: What ops put on the bucket: no worker, however it dies, may need what it denies.
+POLICY = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "bucket-policy.json"
+
 #: Each start of a media child leaves a line: the path of its task, below the scratch folder of its job.
 CHILD = """#!/bin/sh
 echo "$2" >>'{log}'
@@ -53,6 +56,7 @@ class Stack:
         self.identity = identity
         keys = identity["credentials"]
         self.key_id, self.secret = keys["access_key"], keys["secret_key"]
+        self.s3().hold_to(POLICY.read_bytes())
 
     def start(self):
         with self.lock:

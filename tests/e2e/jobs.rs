@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -134,6 +135,36 @@ async fn r13_a_spot_notice_and_sigterm_give_the_work_back_at_once() {
     published(&peer).await;
     peer.drained().await;
     assert!(worker.stop(Signal::TERM).status.success());
+}
+
+/// Who works is not idle: instances follow what waits and what is held, or the last message's instance would be taken away.
+#[tokio::test]
+async fn r15_instances_follow_what_waits_and_what_is_held() {
+    let bench = Bench::new(2000);
+    let peer = bench.peer().await;
+    peer.upload("uploads/clip-2.mp4", bench.clip.clone()).await;
+    assert_eq!(desired(&peer, 1), 2.0, "two wait");
+    let worker = bench.worker(&peer, &[("FLODRAMA_WORK__HELPERS", "0")]);
+    commits_of_chunks(&peer, 1).await;
+    assert_eq!(desired(&peer, 1), 2.0, "one waits, one is at work");
+    assert_eq!(desired(&peer, 4), 0.5, "two instances of four have nothing to do");
+    published(&peer).await;
+    peer.drained().await;
+    assert_eq!(desired(&peer, 1), 0.0, "nothing is left");
+    assert!(worker.stop(Signal::TERM).status.success());
+}
+
+/// What the shipped scaling policy comes to for the queue, as a share of the instances that there are.
+fn desired(peer: &Peer, instances: usize) -> f64 {
+    let repository = programs::repository();
+    let done = Command::new(programs::moto_python())
+        .arg(repository.join("tests/scaling/backlog.py"))
+        .arg(repository.join("deploy/scale-by-backlog.json"))
+        .args([&peer.endpoint, &peer.queue_url, &instances.to_string()])
+        .output()
+        .expect("Python runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("text").trim().parse().expect("a number")
 }
 
 /// The commits of chunks, once there are so many.

@@ -67,7 +67,7 @@ async fn an_event_of_another_s3_becomes_a_publication() {
 pub struct Peer {
     /// Ends with this value.
     _moto: Moto,
-    endpoint: String,
+    pub endpoint: String,
     pub s3: aws_sdk_s3::Client,
     pub sqs: aws_sdk_sqs::Client,
     pub queue_url: String,

@@ -5,7 +5,7 @@
 //!
 //! | part | protocol | what is verified |
 //! |---|---|---|
-//! | S3 | REST-XML | SigV4, checksums, conditions (atomically) |
+//! | S3 | REST-XML | SigV4, checksums, conditions (atomically), bucket policies that demand conditions |
 //! | SQS | AWS JSON 1.0 | limits and receipts; signatures are not |
 //! | CloudFront, data | HTTP | signed URLs and cookies, with OpenSSL: apart from the edge's signer |
 //! | CloudFront, control | REST-XML | distribution and batch; signatures are not |
@@ -28,6 +28,7 @@ mod server;
 mod sqs;
 mod stack;
 mod sync;
+mod wildcard;
 
 pub use cdn::CloudFrontPublicKey;
 pub use cloudfront::Invalidation;

@@ -27,6 +27,11 @@ pub fn moto_server() -> PathBuf {
     program
 }
 
+/// The Python that moto's server runs by, which has AWS's SDK.
+pub fn moto_python() -> PathBuf {
+    moto_server().with_file_name("python3")
+}
+
 /// A program of the virtual environment that judges the edge's API.
 pub fn api_peer(name: &str) -> PathBuf {
     let program = target().join("peers/api/bin").join(name);

@@ -79,8 +79,16 @@ impl Bench {
         let cloudfront = aws_sdk_cloudfront::Client::new(&load(stack.cloudfront_endpoint()).await);
         let store = Store::new(s3.clone(), BUCKET);
         let bench = Bench { stack, folder, s3, sqs, cloudfront, store };
+        bench.hold_to_the_policy().await;
         bench.purge().await;
         bench
+    }
+
+    /// Puts the shipped policy on the bucket: no test's worker may need what it denies.
+    async fn hold_to_the_policy(&self) {
+        let policy =
+            include_str!("../../../../deploy/bucket-policy.json").replace("flodrama-media-prod", BUCKET);
+        self.s3.put_bucket_policy().bucket(BUCKET).policy(policy).send().await.expect("a policy");
     }
 
     pub async fn purge(&self) {

@@ -1,8 +1,9 @@
-//! R8 and R10: what is published is whole, and the pointer's copies are forgotten.
+//! R8 to R10: what is published is whole, and the pointer's copies are forgotten.
 
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use flodrama_worker::publish::invalidate;
 use time::OffsetDateTime;
 
@@ -51,4 +52,35 @@ async fn r08_each_move_of_a_pointer_is_invalidated_alone_and_again_where_cloudfr
         .expect("another");
     let ours: Vec<_> = bench.stack.invalidations().into_iter().skip(1).map(|one| one.paths).collect();
     assert_eq!(ours, [["/vod/demo/current.json"], ["/vod/demo/current.json"]]);
+}
+
+/// Every test of this suite runs under the policy; here it is seen to deny, and what was made under it to be all there.
+#[tokio::test(flavor = "multi_thread")]
+async fn r09_the_bucket_takes_commits_and_pointers_by_condition_alone() {
+    let bench = Bench::start().await;
+    bench.upload("uploads/demo.mp4", bench.clip(4)).await;
+    let worker = bench.worker("one", |_| {});
+    bench.drained().await;
+    worker.stop().await;
+    let (_, etag) = bench.pointer("demo").await.expect("a pointer");
+    let commit = bench.keys("jobs/demo/").await.into_iter().find(|key| key.contains("/commits/"));
+    let commit = commit.expect("a commit");
+
+    let write =
+        |key: &str| bench.s3.put_object().bucket(crate::bench::BUCKET).key(key).body(b"{}".to_vec().into());
+    for key in ["vod/demo/current.json", commit.as_str()] {
+        let refused = write(key).send().await.expect_err("without a condition");
+        assert_eq!(refused.code(), Some("AccessDenied"), "{key}");
+    }
+    let refused = write(&commit).if_match("\"0\"").send().await.expect_err("a commit is written once");
+    assert_eq!(refused.code(), Some("AccessDenied"));
+    let (_, same) = bench.pointer("demo").await.expect("a pointer");
+    assert_eq!(etag, same);
+    // An operator's rollback is a write by condition too.
+    bench.upload("uploads/demo.mp4", bench.clip(5)).await;
+    let worker = bench.worker("two", |_| {});
+    bench.drained().await;
+    worker.stop().await;
+    bench.command(&["rollback", "demo"]);
+    assert_ne!(bench.pointer("demo").await.expect("a pointer").1, etag, "it says when it was written");
 }

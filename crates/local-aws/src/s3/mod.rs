@@ -17,6 +17,7 @@ mod listings;
 mod multipart;
 mod objects;
 mod operations;
+mod policy;
 mod receive;
 mod record;
 mod uploads;
@@ -32,6 +33,7 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use self::bucket::Bucket;
 use self::events::{Notifications, Sequence};
+use self::policy::Policies;
 use crate::clock::Clock;
 use crate::disk::{self, Access};
 use crate::sqs::Queue;
@@ -45,6 +47,7 @@ pub(crate) struct Buckets {
     clock: Clock,
     sequence: Arc<Sequence>,
     buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
+    policies: Arc<Policies>,
 }
 
 /// The bucket that notifies a queue.
@@ -85,6 +88,7 @@ impl Buckets {
             clock,
             sequence,
             buckets: RwLock::new(buckets),
+            policies: Arc::new(Policies::open(folder)?),
         };
         buckets.begin_notifications(folder, notified.bucket)?;
         Ok(buckets)
@@ -125,16 +129,19 @@ impl Buckets {
         if !bucket.is_empty() {
             return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
         }
+        self.policies.remove(name)?;
         disk::remove_folder(&self.folder.join(name)).map_err(S3Error::internal_error)?;
         buckets.remove(name);
         Ok(())
     }
 }
 
-/// The HTTP service: requests without a valid signature by `credentials` are refused.
+/// The HTTP service: requests without a valid signature by `credentials` are refused, and so is what a policy denies.
 pub(crate) fn service(buckets: Buckets, credentials: &Credentials) -> S3Service {
+    let policies = buckets.policies.clone();
     let mut builder = S3ServiceBuilder::new(buckets);
     builder.set_auth(SimpleAuth::from_single(&*credentials.access_key, &*credentials.secret_key));
+    builder.set_access(policy::Enforced(policies));
     builder.build()
 }
 

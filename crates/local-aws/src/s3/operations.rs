@@ -123,4 +123,25 @@ impl S3 for Buckets {
         self.remove(&req.input.bucket)?;
         Ok(S3Response::new(DeleteBucketOutput {}))
     }
+
+    async fn put_bucket_policy(&self, req: S3Request<PutBucketPolicyInput>) -> Reply<PutBucketPolicyOutput> {
+        self.bucket(&req.input.bucket)?;
+        self.policies.put(&req.input.bucket, &req.input.policy)?;
+        Ok(S3Response::new(PutBucketPolicyOutput {}))
+    }
+
+    async fn get_bucket_policy(&self, req: S3Request<GetBucketPolicyInput>) -> Reply<GetBucketPolicyOutput> {
+        self.bucket(&req.input.bucket)?;
+        let policy = Some(self.policies.get(&req.input.bucket)?);
+        Ok(S3Response::new(GetBucketPolicyOutput { policy }))
+    }
+
+    async fn delete_bucket_policy(
+        &self,
+        req: S3Request<DeleteBucketPolicyInput>,
+    ) -> Reply<DeleteBucketPolicyOutput> {
+        self.bucket(&req.input.bucket)?;
+        self.policies.remove(&req.input.bucket)?;
+        Ok(S3Response::new(DeleteBucketPolicyOutput {}))
+    }
 }

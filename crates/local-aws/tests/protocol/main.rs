@@ -13,6 +13,7 @@ mod multipart;
 mod peer;
 mod s3;
 mod s3_listing;
+mod s3_policy;
 mod sqs;
 mod sqs_dead_letters;
 mod sqs_visibility;
@@ -64,6 +65,7 @@ over_both_peers! {
         one_of_eight_racing_writers_wins, reads_can_be_conditional, ranges_are_answered, odd_keys_are_kept_apart,
         copies_are_objects_of_their_own;
     s3_listing: pages_hold_every_key_once, a_delimiter_folds_folders;
+    s3_policy: a_policy_comes_back_as_it_was_put;
     multipart: parts_become_one_object, wrong_parts_are_refused, one_of_many_racing_completions_wins;
     events: a_test_event_comes_first_and_only_uploads_are_announced, every_way_to_create_is_named;
     sqs: a_message_comes_back_with_its_attributes, batches_report_each_entry, a_delayed_message_comes_later,
@@ -77,6 +79,8 @@ over_both_peers! {
 over_ours_only! {
     s3: only_the_right_signature_opens because "moto never checks signatures",
         a_body_that_is_not_what_it_says_changes_nothing because "moto accepts wrong checksums";
+    s3_policy: a_policy_can_demand_conditions because "moto enforces no conditions",
+        what_is_not_enforced_is_not_taken because "moto takes it";
     multipart: uploads_under_way_can_be_listed_and_aborted
         because "moto's ListParts has a root element that the SDK cannot read, and it fails on an aborted upload";
     sqs_visibility: stale_handles_are_ignored_or_refused because "moto has one answer";
