@@ -9,6 +9,8 @@ use super::tree::{Rendition, Tree};
 use super::{generated, transcode};
 use crate::support::clip::Clip;
 use crate::support::ffmpeg;
+use crate::support::process::run;
+use crate::support::programs;
 
 /// A display of 1000 cd/m² with the primaries of BT.2020, and content of 1000 and 400 cd/m².
 const SAID_BY_X265: &str = "log-level=error:hdr10=1:repeat-headers=1:\
@@ -87,6 +89,33 @@ fn an_hdr10_film_is_published_in_hdr_and_in_sdr() {
     let sdr = rungs(&tree, "SDR");
     assert_eq!(clip.numbers(&sdr[0].playlist), shown);
     is_sdr_as_ffmpeg_makes_it(&sdr[0], &source, "smpte2084");
+}
+
+/// Apple TV asks for 30 frames a second or fewer beside 50 and 60.
+#[test]
+fn a_fast_hdr_film_is_published_at_half_its_rate_too() {
+    // The last frame of the slower ladder stands alone.
+    let clip = Clip { rate: (50, 1), frames: 401, ..pq() };
+    let folder = tempfile::tempdir().expect("folder");
+    let source = clip.make(folder.path());
+    let out = folder.path().join("out");
+    let tree = transcode(&source, &out, &["--jobs", "2"]);
+    super::check(&tree, &generated::expected(&clip));
+    let (fast, slow): (Vec<_>, Vec<_>) =
+        rungs(&tree, "PQ").into_iter().partition(|rung| rung.attributes["FRAME-RATE"] == "50.000");
+    assert!(clip.numbers(&fast[0].playlist).into_iter().eq(0..401));
+    assert!(!slow.is_empty());
+    for rung in &slow {
+        assert_eq!(rung.attributes["FRAME-RATE"], "25.000");
+        is_hdr(rung, "smpte2084");
+        let shown = clip.numbers(&rung.playlist);
+        assert!(shown.iter().copied().eq((0..401).step_by(2)), "{shown:?}");
+    }
+    let out = out.to_str().expect("a plain path");
+    let judged = run(programs::flodrama(), ["check", out, "--json"]);
+    let judged: Value = serde_json::from_slice(&judged.stdout).expect("a report");
+    let broken = judged["findings"].as_array().expect("findings");
+    assert!(broken.iter().all(|finding| finding["rule"] != "hdr-at-30-fps"), "{broken:?}");
 }
 
 #[test]

@@ -31,12 +31,9 @@ impl Tree {
         Tree { folder: folder.to_owned(), main: hls::multivariant(&text) }
     }
 
-    /// Seconds from one picture to the next.
+    /// Seconds from one picture of the main ladder to the next.
     pub fn frame_s(&self) -> f64 {
-        let rate: f64 = self.main.variants[0].1["FRAME-RATE"].parse().expect("a rate");
-        // Playlists round to thousandths; the rates of television are thousandths of 1001.
-        let ntsc = (rate.round() * 1000.0) / 1001.0;
-        1.0 / if (ntsc - rate).abs() < 0.001 { ntsc } else { rate }
+        frame_s(&self.main.variants[0].1)
     }
 
     pub fn videos(&self) -> Vec<Rendition> {
@@ -67,6 +64,13 @@ impl Tree {
     }
 }
 
+fn frame_s(variant: &Attributes) -> f64 {
+    let rate: f64 = variant["FRAME-RATE"].parse().expect("a rate");
+    // Playlists round to thousandths; the rates of television are thousandths of 1001.
+    let ntsc = (rate.round() * 1000.0) / 1001.0;
+    1.0 / if (ntsc - rate).abs() < 0.001 { ntsc } else { rate }
+}
+
 /// A rendition of a [`Tree`].
 #[derive(Debug)]
 pub struct Rendition {
@@ -78,6 +82,11 @@ pub struct Rendition {
 }
 
 impl Rendition {
+    /// Seconds from one picture to the next.
+    pub fn frame_s(&self) -> f64 {
+        frame_s(&self.attributes)
+    }
+
     /// The initialisation section.
     pub fn init(&self) -> Vec<u8> {
         let name = self.media.map.as_ref().expect("an initialisation section");

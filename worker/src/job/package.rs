@@ -109,9 +109,9 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
     let built = |e: build::BuildError| JobError::internal("playlist", e);
 
     let mut videos = Vec::new();
-    for (name, range, rung) in rungs(plan) {
+    for (name, range, frame_rate, rung) in rungs(plan) {
         let (track, path) = renditions.track(&PublishedFile::Video(name.clone(), TrackFile::Playlist))?;
-        videos.push(((name, range, rung), track, path, media_playlist(track, MediaKind::Media)));
+        videos.push(((name, range, frame_rate, rung), track, path, media_playlist(track, MediaKind::Media)));
     }
     let mut audios = Vec::new();
     for audio in &plan.audio {
@@ -151,7 +151,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
     files.extend(subs.playlists);
     multivariant.subtitles = subs.media;
     asset.subs = subs.documents;
-    for ((name, range, rung), track, path, mut playlist) in videos {
+    for ((name, range, frame_rate, rung), track, path, mut playlist) in videos {
         playlist.target_duration_s = Some(target);
         let rates = Rates::of_variant(playlist.rates(), [], subs.rates.iter().copied());
         files.insert(path.clone(), playlist.render().map_err(built)?);
@@ -161,7 +161,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             codecs: vec![track.written.codecs.clone()],
             width: rung.width,
             height: rung.height,
-            frame_rate: plan.cadence.rate.as_f64(),
+            frame_rate,
             video_range: range,
             audio_group: None,
             subtitle_group: multivariant.subtitles.first().map(|s| s.group.clone()),
@@ -174,7 +174,7 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
             video_range: range.to_string(),
             width: rung.width,
             height: rung.height,
-            frame_rate: plan.cadence.rate.as_f64(),
+            frame_rate,
             codecs: track.written.codecs.clone(),
             bandwidth: rates.peak_bps,
             average_bandwidth: rates.average_bps,
@@ -212,9 +212,10 @@ pub fn package(plan: &Plan, renditions: &Renditions, title: &str) -> Result<Pack
 }
 
 /// The rungs of all ladders, with their folders and ranges.
-fn rungs(plan: &Plan) -> impl Iterator<Item = (RungName, VideoRange, &RungTask)> {
-    let main = plan.rungs.iter().map(|rung| (RungName::from(rung.height), VideoRange::Sdr, rung));
-    let beside = plan.beside.iter().flat_map(|ladder| {
+fn rungs(plan: &Plan) -> impl Iterator<Item = (RungName, VideoRange, f64, &RungTask)> {
+    let rate = plan.cadence.rate.as_f64();
+    let main = plan.rungs.iter().map(move |rung| (RungName::from(rung.height), VideoRange::Sdr, rate, rung));
+    let beside = plan.beside.iter().flat_map(move |ladder| {
         let range = match ladder.hdr.map(|hdr| hdr.transfer) {
             None => VideoRange::Sdr,
             Some(HdrTransfer::Pq) => VideoRange::Pq,
@@ -222,7 +223,7 @@ fn rungs(plan: &Plan) -> impl Iterator<Item = (RungName, VideoRange, &RungTask)>
         };
         ladder.rungs.iter().map(move |rung| {
             let name = RungName { height: rung.height, ladder: Some(ladder.name.clone()) };
-            (name, range, rung)
+            (name, range, ladder.cadence(plan.cadence).rate.as_f64(), rung)
         })
     });
     main.chain(beside)

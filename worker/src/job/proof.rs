@@ -41,7 +41,6 @@ pub async fn prove(
 ) -> Result<Proof> {
     let mut faults = Vec::new();
     let mut proof = Proof { renditions: 0, samples: 0, playlists: 0, segments: 0, shoulds: Vec::new() };
-    let frame_s = 1.0 / plan.cadence.rate.as_f64();
     let demuxed = demux(renditions, tree, children).await?;
     for ((name, track), verified) in renditions.tracks.iter().zip(demuxed) {
         let sizes = track.segments.iter().map(|s| (s.path.as_str(), s.bytes));
@@ -52,12 +51,17 @@ pub async fn prove(
                 Err(e) => faults.push(format!("{path}: {e}")),
             }
         }
+        // Of a ladder with fewer frames, or of the main one.
+        let ladder = plan.beside.iter().find(|ladder| name.ends_with(&format!("p-{}", ladder.name)));
+        let cadence = ladder.map_or(plan.cadence, |ladder| ladder.cadence(plan.cadence));
+        let frames = ladder.map_or(plan.frames, |ladder| ladder.frames(plan.frames));
+        let frame_s = 1.0 / cadence.rate.as_f64();
         let expected: u64 = track.segments.iter().map(|s| s.samples).sum();
         if verified.samples != expected {
             faults.push(format!("{name} has {} samples, not {expected}", verified.samples));
         }
-        if name.starts_with("video/") && expected != plan.frames {
-            faults.push(format!("{name} has {expected} frames, the plan says {}", plan.frames));
+        if name.starts_with("video/") && expected != frames {
+            faults.push(format!("{name} has {expected} frames, the plan says {frames}"));
         }
         // Sound comes in access units: one of priming lies before its begin, and padding behind its end. At 50 frames a
         // second and more they are longer than a frame.

@@ -1,13 +1,13 @@
 //! Ladders beside the main one: another codec, or HDR as it is, for players that can do more.
 
-use flodrama_media::VideoTrack;
-use flodrama_media::task::{Hdr, HdrTransfer, RungTask};
+use flodrama_media::task::{Cadence, Hdr, HdrTransfer, RungTask, SegmentSpan};
+use flodrama_media::{Ratio, VideoTrack};
 use serde::{Deserialize, Serialize};
 
 use super::family::{Of, Rates};
 use super::picture::{self, OutputColour};
 use super::preset::{BesidePreset, BesideRange, RungPreset};
-use super::{encoder, ladder};
+use super::{cadence, encoder, ladder};
 
 /// A ladder beside the main one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,10 +17,42 @@ pub struct BesideLadder {
     /// What players must know, where it keeps HDR.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hdr: Option<Hdr>,
+    /// It has one of so many output frames.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    pub every: u32,
     /// Filter chain from decoded frames to the largest rung.
     pub prepare: String,
     /// All rungs, largest first.
     pub rungs: Vec<RungTask>,
+}
+
+fn all() -> u32 {
+    1
+}
+
+fn is_all(every: &u32) -> bool {
+    *every == 1
+}
+
+impl BesideLadder {
+    /// The cadence of its frames, of the main ladder's.
+    pub fn cadence(&self, main: Cadence) -> Cadence {
+        Cadence { rate: cadence::one_in(main.rate, self.every), ..main }
+    }
+
+    /// How many frames it has, of so many.
+    pub fn frames(&self, main: u64) -> u64 {
+        main.div_ceil(u64::from(self.every))
+    }
+
+    /// A segment of its frames: those of the main ladder's segment. Each GOP begins with one of them.
+    pub fn span(&self, main: &SegmentSpan) -> SegmentSpan {
+        SegmentSpan {
+            number: main.number,
+            first_frame: self.frames(main.first_frame),
+            gops: main.gops.iter().map(|frames| self.frames(*frames)).collect(),
+        }
+    }
 }
 
 /// What the ladders beside have in common with the main one.
@@ -29,6 +61,10 @@ pub struct Common<'a> {
     pub video: &'a VideoTrack,
     /// Size for display in square pixels.
     pub display: (u32, u32),
+    /// Frames per second.
+    pub rate: Ratio,
+    /// All segments.
+    pub segments: &'a [SegmentSpan],
     /// Frames from one IDR frame to the next, at most.
     pub gop_frames: u64,
     /// The main ladder's filter chain, without scaling.
@@ -53,21 +89,35 @@ impl Common<'_> {
                 (Some(hdr), picture::orient(self.video).join(","), hdr_colour(&hdr))
             }
         };
+        let every = preset.max_frame_rate.map_or(1, |most| cadence::divisor(self.rate, most));
+        if preset.max_frame_rate.is_some() && every == 1 {
+            return None;
+        }
+        if self.segments.iter().flat_map(SegmentSpan::idr_frames).any(|frame| frame % u64::from(every) > 0) {
+            let why = format!("its GOPs are not of {every}, {} … frames", 2 * every);
+            reasons.push((format!("no ladder {}", preset.name), why));
+            return None;
+        }
         let family = preset.family();
         let (rungs, _) = ladder::ladder(self.display, &preset.rungs, family.least_side);
         let of = if hdr.is_some() { Of::TenBitRung } else { Of::Rung };
         let rung = |rung: &ladder::Rung| {
             let RungPreset { crf, max_kbps, buffer_kbit, .. } = rung.settings;
-            let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames: self.gop_frames };
+            let rates = Rates { crf, max_kbps, buffer_kbit, gop_frames: self.gop_frames / u64::from(every) };
             let mut task = encoder(&preset.options, family, (rung.width, rung.height), rates, of, &colour);
             task.options.extend(rung.settings.options.clone());
             task
         };
         let rungs: Vec<RungTask> = rungs.iter().map(rung).collect();
-        reasons.push((format!("ladder {}", preset.name), said(&hdr, &family.codec)));
+        let mut why = said(&hdr, &family.codec);
+        if every > 1 {
+            let rate = cadence::one_in(self.rate, every).as_f64();
+            why += &format!(", at {rate:.3} fps for players that cannot do {:.3}", self.rate.as_f64());
+        }
+        reasons.push((format!("ladder {}", preset.name), why));
         let size = (rungs[0].width, rungs[0].height);
         let prepare = picture::prepare_for(self.video, &steps, size, rungs[0].ten_bit);
-        Some(BesideLadder { name: preset.name.clone(), hdr, prepare, rungs })
+        Some(BesideLadder { name: preset.name.clone(), hdr, every, prepare, rungs })
     }
 }
 
@@ -155,6 +205,32 @@ mod tests {
             assert_eq!((option("color_primaries"), option("colorspace")), ("bt2020", "bt2020nc"));
         }
         assert_eq!(hdr.hdr.map(|h| h.transfer), Some(HdrTransfer::Pq));
+    }
+
+    #[test]
+    fn a_fast_hdr_source_is_kept_at_half_its_rate_too() {
+        let mut source = source(501);
+        source.video.pixel_format = "yuv420p10le".into();
+        source.video.colour.transfer = "smpte2084".into();
+        source.video.colour.primaries = "bt2020".into();
+        source.video.colour.matrix = "bt2020nc".into();
+        let preset = Preset::load(preset::DEFAULT).expect("shipped");
+        let names = |plan: &Plan| plan.beside.iter().map(|l| (l.name.clone(), l.every)).collect::<Vec<_>>();
+        let slow = plan(&source, None, &preset, preset.family());
+        assert_eq!(names(&slow), [("hdr".to_owned(), 1)]);
+        // The same pictures twice as fast.
+        source.video.time_base.den *= 2;
+        source.video.declared_rate = Some(Ratio::new(50, 1));
+        let fast = plan(&source, None, &preset, preset.family());
+        assert_eq!(names(&fast), [("hdr".to_owned(), 1), ("hdr30".to_owned(), 2)]);
+        let half = &fast.beside[1];
+        assert_eq!(half.cadence(fast.cadence).rate.as_f64(), 25.0);
+        assert_eq!(half.rungs[0].options["g"], "50");
+        let spans: Vec<SegmentSpan> = fast.segments.iter().map(|span| half.span(span)).collect();
+        assert_eq!((spans[0].first_frame, &spans[0].gops[..]), (0, &[50, 50, 50][..]));
+        // The last frame stands alone.
+        assert_eq!((spans[1].first_frame, &spans[1].gops[..]), (150, &[50, 50, 1][..]));
+        assert_eq!(spans.iter().map(SegmentSpan::frames).sum::<u64>(), half.frames(fast.frames));
     }
 
     #[test]

@@ -65,11 +65,20 @@ fn is_constant(shown: &Shown, rate: Ratio) -> bool {
 }
 
 fn limit(rate: Ratio, max: u32, why: String) -> (Ratio, String) {
-    let divisor = (rate.as_f64() / f64::from(max)).ceil().max(1.0) as i64;
-    match divisor {
+    match divisor(rate, max) {
         1 => (rate, why),
-        n => (Ratio::new(rate.num, rate.den * n), format!("{why}, divided by {n} to keep to {max} fps")),
+        n => (one_in(rate, n), format!("{why}, divided by {n} to keep to {max} fps")),
     }
+}
+
+/// One frame in so many keeps to `max` frames a second.
+pub fn divisor(rate: Ratio, max: u32) -> u32 {
+    (rate.as_f64() / f64::from(max)).ceil().max(1.0) as u32
+}
+
+/// The rate of one frame in `every`.
+pub fn one_in(rate: Ratio, every: u32) -> Ratio {
+    Ratio::new(rate.num, rate.den * i64::from(every))
 }
 
 /// Output frames: up to the end of the last source picture, at least one.

@@ -222,7 +222,15 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
     reasons.push(("analysis".into(), analysis));
     let trick = trick(preset, family, encoded, second, &colour);
     let largest = (encoded[0].width, encoded[0].height);
-    let common = beside::Common { video, display, gop_frames, orientation: &orientation, colour: &colour };
+    let common = beside::Common {
+        video,
+        display,
+        rate,
+        segments: &segments,
+        gop_frames,
+        orientation: &orientation,
+        colour: &colour,
+    };
     let beside =
         preset.video.beside.iter().filter_map(|ladder| common.ladder(ladder, &mut reasons)).collect();
     let origin_s = origin_pts as f64 * cadence.time_base.as_f64();

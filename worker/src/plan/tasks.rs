@@ -139,12 +139,15 @@ impl Plan {
         // beside what its encoders take, and a child's memory stays in bounds.
         let beside = self.beside.iter().flat_map(|ladder| {
             self.chunks.iter().enumerate().map(move |(i, chunk)| {
+                let main = self.chunk(i, chunk, tree, limits);
                 let task = ChunkTask {
+                    cadence: ladder.cadence(main.cadence),
+                    segments: main.segments.iter().map(|span| ladder.span(span)).collect(),
                     prepare: ladder.prepare.clone(),
                     ladder: Some(ladder.name.clone()),
                     hdr: ladder.hdr,
                     rungs: ladder.rungs.clone(),
-                    ..self.chunk(i, chunk, tree, limits)
+                    ..main
                 };
                 NamedTask::chunk(chunk_name(Some(&ladder.name), i), task)
             })
@@ -184,7 +187,7 @@ impl Plan {
 
     /// Output frames of all ladders: what there is to encode.
     pub fn frames_to_encode(&self) -> u64 {
-        self.frames * (1 + self.beside.len() as u64)
+        self.frames + self.beside.iter().map(|ladder| ladder.frames(self.frames)).sum::<u64>()
     }
 
     /// The I-frame rendition: its initialisation section, then its segments.

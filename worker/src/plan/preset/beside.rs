@@ -14,6 +14,10 @@ pub struct BesidePreset {
     pub name: String,
     /// Which pictures it shows.
     pub range: BesideRange,
+    /// Frames per second at most, of a ladder for players that cannot do more: it is made of faster sources alone, whose
+    /// rate is divided by a whole number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_frame_rate: Option<u32>,
     /// libav encoder name.
     pub encoder: String,
     /// Options of the encoder for every rung.
@@ -52,6 +56,9 @@ impl BesidePreset {
         }
         if self.encoder == "libx264" {
             return Some("video.beside takes no libx264: let H.264 be the main ladder");
+        }
+        if self.max_frame_rate == Some(0) {
+            return Some("video.beside.max_frame_rate starts at 1");
         }
         rungs_fault(&self.rungs)
     }
