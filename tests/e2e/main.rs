@@ -13,6 +13,7 @@ mod check;
 mod device;
 mod edge_peer;
 mod hostile;
+mod isolation;
 mod jobs;
 mod media;
 mod peer;

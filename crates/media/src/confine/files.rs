@@ -26,12 +26,15 @@ const DEVICE_NAMES: [&str; 3] = ["dri", "nvidia", "shm"];
 
 /// Applies it; says which version of Landlock holds.
 pub fn apply(needs: &Needs) -> Result<String, String> {
-    match restrict(needs).map_err(|e| super::chain(&e))? {
-        LandlockStatus::Available { effective_abi, .. } => {
+    match restrict(needs) {
+        Ok(LandlockStatus::Available { effective_abi, .. }) => {
             Ok(format!("Landlock {effective_abi}, nothing but its own"))
         }
-        LandlockStatus::NotEnabled => Err("Landlock is not enabled in this kernel".to_owned()),
-        LandlockStatus::NotImplemented => Err("this kernel has no Landlock".to_owned()),
+        // What it has had from the beginning is demanded, and refused before anything else.
+        Ok(_) | Err(RulesetError::HandleAccesses(_)) => {
+            Err("this kernel has no Landlock, or was started without it".to_owned())
+        }
+        Err(e) => Err(super::chain(&e)),
     }
 }
 
