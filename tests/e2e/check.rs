@@ -115,10 +115,12 @@ fn faults_that_another_packager_makes_are_found() {
                   encryption_kid=00112233445566778899aabbccddeeff";
     let samples = &["-hls_segment_type", "fmp4", "-hls_segment_options", hidden];
     type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
-    let cases: [Case<'_>; 4] = [
+    let cases: [Case<'_>; 5] = [
         // Pictures before an I picture of an open GOP lean on those before it: it is no IDR picture.
         ("14", open, FMP4, &["durations-as-measured", "starts-with-idr"]),
         ("14", long, FMP4, &["keyframe-each-two-seconds"]),
+        // Transport streams, all of whose pictures are looked at.
+        ("14", long, &[], &["keyframe-each-two-seconds"]),
         ("14", GOOD_GOPS, by_time, &["starts-with-idr", "target-duration-six"]),
         ("12", GOOD_GOPS, FMP4, &["audio-ends-with-video"]),
     ];

@@ -170,9 +170,13 @@ fn measured(playlist: &Playlist, index: usize) -> Option<(f64, f64)> {
     if let Some(duration_s) = main.duration_s() {
         return Some((duration_s, main.frame_s()));
     }
-    let next = playlist.segments.get(index + 1).filter(|next| !next.discontinuity)?;
-    let next = next.content.as_ref().filter(|next| next.container == content.container)?.of(main.handler)?;
-    let ticks = next.decode_time.wrapping_sub(main.decode_time) % crate::ts::WRAP;
+    let next = playlist.segments.get(index + 1).filter(|next| !next.discontinuity);
+    let next = next.and_then(|next| next.content.as_ref()).filter(|next| next.container == content.container);
+    let ticks = match next.and_then(|next| next.of(main.handler)) {
+        Some(next) => next.decode_time.wrapping_sub(main.decode_time) % crate::ts::WRAP,
+        // None follows: of video it is known when it ends.
+        None => Some(main.ticks).filter(|ticks| *ticks > 0)?,
+    };
     Some((ticks as f64 / crate::ts::TICKS_PER_S, TS_FRAME_S))
 }
 

@@ -113,24 +113,28 @@ pub fn track() -> Track {
     Track::video("avc1.64001f", 1280, 720)
 }
 
-/// Makes 720p MPEG-2 TS, each segment beginning with `picture`.
+/// Makes 720p MPEG-2 TS, each group of pictures beginning with `picture`.
 pub fn transport(tree: &mut MemoryTree, streams: &[u8], picture: &[u8]) {
     drop_lines(tree, VIDEO, "#EXT-X-MAP");
     swap_all(tree, VIDEO, ".m4s", ".ts");
-    for (index, seconds) in [0, 6, 12, 18].iter().enumerate() {
+    for (index, frames) in [150, 150, 150, 50].into_iter().enumerate() {
         let old = format!("video/720p/{:05}.m4s", index + 1);
         let size = tree.sizes.remove(&old).expect("a segment");
-        let new = old.replace(".m4s", ".ts");
-        tree.sizes.insert(new.clone(), size / 188 * 188);
-        let packets = ts::segment(streams, 126_000 + seconds * 90_000, picture);
-        // Null packets up to the end.
-        let mut file = packets;
-        while (file.len() as u64) < size / 188 * 188 {
-            file.extend([0x47, 0x1f, 0xff, 0x10]);
-            file.resize(file.len() + 184, 0);
-        }
-        tree.heads.insert(new, file);
+        tree.sizes.insert(old.replace(".m4s", ".ts"), size / 188 * 188);
+        retransport(tree, index, ts::Segment { streams, pts: 0, picture, frames, gop: 50 });
     }
+}
+
+/// Makes segment `index` of it another one, at its time.
+pub fn retransport(tree: &mut MemoryTree, index: usize, segment: ts::Segment) {
+    let path = format!("video/720p/{:05}.ts", index + 1);
+    let mut file = ts::Segment { pts: 126_000 + index as u64 * 540_000, ..segment }.bytes();
+    // Null packets up to the end.
+    while (file.len() as u64) < tree.sizes[&path] {
+        file.extend([0x47, 0x1f, 0xff, 0x10]);
+        file.resize(file.len() + 184, 0);
+    }
+    tree.heads.insert(path, file);
 }
 
 /// What a server said of a file.

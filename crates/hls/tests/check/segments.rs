@@ -195,6 +195,11 @@ pub const BROKEN: &[Case] = &[
             refragment(t, &path, &fragment);
         }
     }),
+    ("keyframe-each-two-seconds", "video/720p/index.m3u8:10", usual, |t| {
+        transport(t, &[ts::H264, ts::AAC], IDR);
+        let streams = &[ts::H264, ts::AAC];
+        retransport(t, 1, ts::Segment { streams, pts: 0, picture: IDR, frames: 150, gop: 75 });
+    }),
     ("decode-times-go-on", "video/720p/index.m3u8:11", usual, |t| {
         let mut fragment = fragments()[1].1.clone();
         fragment.decode_time += 1;
@@ -214,6 +219,12 @@ pub const BROKEN: &[Case] = &[
         transport(t, &[ts::H264, ts::AAC], IDR);
         swap(t, VIDEO, "#EXTINF:6.000000", "#EXTINF:5.900000");
         swap(t, VIDEO, "#EXTINF:2.000000", "#EXTINF:2.100000");
+    }),
+    ("durations-as-measured", "video/720p/index.m3u8:14", usual, |t| {
+        // The last segment has less than it says, and no other follows.
+        transport(t, &[ts::H264], IDR);
+        let streams = &[ts::H264];
+        retransport(t, 3, ts::Segment { streams, pts: 0, picture: IDR, frames: 40, gop: 50 });
     }),
     ("segment-not-too-long", "video/720p/index.m3u8:9", usual, |t| {
         // 6.52 s, said to be a little less.

@@ -15,6 +15,8 @@ use window::Window;
 const MAX_INIT_BYTES: u64 = 4 * 1024 * 1024;
 /// The first picture of a transport stream begins within so many bytes, pictures of the largest size included.
 const MAX_OPENING_BYTES: u64 = 2 * 1024 * 1024;
+/// Transport streams are read in pieces of whole packets.
+const PIECE_BYTES: u64 = 188 * 4096;
 
 /// How a segment wraps its media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub(super) struct Part {
     pub(super) decode_time: u64,
     /// Durations of all samples together; 0 where only the begin was read.
     pub(super) ticks: u64,
-    /// 0 where only the begin was read.
+    /// 0 where only the begin was read, and of transport streams, whose packets may hold several.
     pub(super) samples: usize,
     /// Least and largest duration of a sample, in ticks.
     pub(super) sample_ticks: (u32, u32),
@@ -303,7 +305,8 @@ impl<'s> Contents<'s> {
             let Some(pts) = stream.first_pts else { continue };
             let is_readable = stream.handler == Handler::Video && !is_hidden && !stream.is_encrypted;
             let picture = is_readable.then_some(stream.picture);
-            parts.push(Part { picture, ..begin(index, stream.handler, pts) });
+            let part = Part { picture, ..begin(index, stream.handler, pts) };
+            parts.push(if stream.handler == Handler::Video { walked(window, stream, part)? } else { part });
         }
         let audio_streams = opening.streams.iter().filter(|s| s.handler == Handler::Audio).count();
         Ok(Content { audio_streams, ..Content::new(Container::Ts, parts) })
@@ -316,7 +319,27 @@ impl<'s> Contents<'s> {
     }
 }
 
-/// A part of which only the begin is known.
+/// A part of a transport stream, with what all of its pictures say.
+fn walked(window: &mut Window<'_>, stream: &ts::Stream, part: Part) -> Result<Part, Failure> {
+    let mut walk = ts::Walk::of(stream);
+    let mut at = 0;
+    while at < window.length() {
+        let count = (window.length() - at).min(PIECE_BYTES);
+        walk.take(window.get(at, count as usize)?)?;
+        at += count;
+    }
+    let Some(times) = walk.end() else { return Ok(part) };
+    let seconds = |ticks: u64| ticks as f64 / ts::TICKS_PER_S;
+    let mut keyframes = Keyframes::default();
+    // Pictures that are hidden are none that we know.
+    if part.picture.is_some() {
+        times.keyframes.iter().flatten().for_each(|at| keyframes.add(part.start_s + seconds(*at)));
+    }
+    let unit = times.unit as u32;
+    let end_s = Some(part.start_s + seconds(times.ticks));
+    Ok(Part { ticks: times.ticks, sample_ticks: (unit, unit), end_s, keyframes, ..part })
+}
+
 /// Samples of a segment at which decoding can begin: when the first and the last are shown, and the largest distance
 /// between two of them, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -333,6 +356,7 @@ impl Keyframes {
     }
 }
 
+/// A part of which only the begin is known.
 fn begin(track: usize, handler: Handler, pts: u64) -> Part {
     Part {
         track,

@@ -2,6 +2,10 @@
 //!
 //! Source: ISO/IEC 13818-1 §2.4; stream types of Apple's "MPEG-2 Stream Encryption Format for HLS" beside its own.
 
+mod walk;
+
+pub(crate) use walk::Walk;
+
 use crate::mp4::{Broken, FirstPicture, Handler, h264_first_picture, h264_sps, hevc_first_picture};
 
 const PACKET: usize = 188;
@@ -19,7 +23,7 @@ pub(crate) struct Opening {
 /// An elementary stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stream {
-    pid: u16,
+    pub(crate) pid: u16,
     pub(crate) handler: Handler,
     /// RFC 6381 string, or its first part where the rest is not looked at.
     pub(crate) codecs: String,
@@ -123,18 +127,8 @@ fn elementary_streams(payload: &[u8]) -> Option<Vec<Stream>> {
         let descriptors = rest.get(5..5 + info)?;
         rest = &rest[5 + info..];
         let (handler, codecs, is_encrypted) = coding(kind, descriptors);
-        streams.push(Stream {
-            pid: u16::from(high & 0x1f) << 8 | u16::from(low),
-            handler,
-            codecs: codecs.to_owned(),
-            is_encrypted,
-            sizes: Vec::new(),
-            may_have_fields: false,
-            first_pts: None,
-            picture: FirstPicture::NotSeen,
-            unit: Vec::new(),
-            is_complete: false,
-        });
+        let pid = u16::from(high & 0x1f) << 8 | u16::from(low);
+        streams.push(Stream::of(pid, handler, codecs, is_encrypted));
     }
     Some(streams)
 }
@@ -168,6 +162,21 @@ fn has_descriptor(mut descriptors: &[u8], tag: u8) -> bool {
 }
 
 impl Stream {
+    fn of(pid: u16, handler: Handler, codecs: &str, is_encrypted: bool) -> Stream {
+        Stream {
+            pid,
+            handler,
+            codecs: codecs.to_owned(),
+            is_encrypted,
+            sizes: Vec::new(),
+            may_have_fields: false,
+            first_pts: None,
+            picture: FirstPicture::NotSeen,
+            unit: Vec::new(),
+            is_complete: false,
+        }
+    }
+
     fn take(&mut self, payload: &[u8], begins: bool) {
         if begins && self.first_pts.is_some() {
             self.is_complete = true;
@@ -191,7 +200,7 @@ impl Stream {
             return;
         }
         let is_h264 = self.codecs == "avc1";
-        let picture = if is_h264 { h264_first_picture } else { hevc_first_picture };
+        self.picture = first_picture(&unit, is_h264);
         for nal in nal_units(&unit) {
             if let (true, [kind, profile, compatibility, level, ..]) = (is_h264, nal)
                 && kind & 0x1f == 7
@@ -202,12 +211,14 @@ impl Stream {
                     self.may_have_fields = sps.may_have_fields;
                 }
             }
-            if let Some(found) = picture(nal) {
-                self.picture = found;
-                return;
-            }
         }
     }
+}
+
+/// What the first picture of an access unit is.
+fn first_picture(unit: &[u8], is_h264: bool) -> FirstPicture {
+    let picture = if is_h264 { h264_first_picture } else { hevc_first_picture };
+    nal_units(unit).find_map(picture).unwrap_or(FirstPicture::NotSeen)
 }
 
 /// Presentation time and data of a packet of an elementary stream (§2.4.3.6).
@@ -247,13 +258,21 @@ mod tests {
     use super::*;
 
     /// A packet that begins a payload, filled up by an adaptation field.
-    fn packet(pid: u16, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn packet(pid: u16, payload: &[u8]) -> Vec<u8> {
         let stuffing = 183 - payload.len();
         let mut out = vec![SYNC, 0x40 | (pid >> 8) as u8, pid as u8, 0x30, stuffing as u8];
         out.extend(std::iter::repeat_n(0, stuffing));
         out.extend(payload);
         assert_eq!(out.len(), PACKET);
         out
+    }
+
+    /// A packet of an elementary stream that is shown at `pts`.
+    pub(super) fn pes_at(pts: u64, data: &[u8]) -> Vec<u8> {
+        let [high, a, b, c, d] =
+            [pts >> 30 & 7, pts >> 22, pts >> 15 & 0x7f, pts >> 7, pts & 0x7f].map(|n| n as u8);
+        let time = [0x21 | high << 1, a, b << 1 | 1, c, d << 1 | 1];
+        [&[0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5], &time[..], data].concat()
     }
 
     fn segment(nal: u8) -> Vec<u8> {
