@@ -117,7 +117,7 @@ fn read(
             Err(ffmpeg::Error::Eof) => break,
             Err(e) => return Err(broken(task, e)),
         }
-        damage.sent(stamps(&packet).0);
+        damage.sent(stamps(&packet).0, packet.size());
         match decoder.send_packet(&packet) {
             // A damaged packet becomes silence: the resampler fills the gap.
             Ok(()) => {}

@@ -17,7 +17,7 @@ mod files;
 mod limits;
 mod needs;
 
-/// System calls that no task needs and that no safe library makes: for trying whether they are denied.
+/// System calls that no task needs, made raw: for trying whether they are denied.
 const TRIED: [(&str, i64); 15] = [
     ("ptrace", libc::SYS_ptrace),
     ("process_vm_readv", libc::SYS_process_vm_readv),

@@ -18,6 +18,11 @@ const HOLE_S: f64 = 1.0;
 const HOLE_SHARE: f64 = 0.25;
 /// Of all that there is, however it is scattered.
 const SHARE: f64 = 0.1;
+/// Smaller packets are how codecs say that all stays as it was (MPEG-4's not coded pictures, a telephone's silence); of some
+/// no frame comes.
+const SAYS_SOMETHING: usize = 16;
+/// What is left for the last piece of a film may be short, and is no short clip: it is judged as one of this length.
+const PIECE_S: f64 = 10.0;
 
 /// What became of the packets of a track. Times are in its ticks.
 #[derive(Debug, Default)]
@@ -55,13 +60,16 @@ pub struct Piece {
     pub seconds: f64,
     /// How long something else stands in for what is missing, where that is known better than by the times of frames.
     pub replaced_s: f64,
-    /// The file begins here: recordings from the air begin in the middle of a group of pictures, which is nobody's loss.
+    /// The film begins here: recordings from the air begin in the middle of a group of pictures, which is nobody's loss.
     pub is_begin: bool,
 }
 
 impl Damage {
-    /// A packet with the time `pts` went to the decoder.
-    pub fn sent(&mut self, pts: i64) {
+    /// A packet of so many bytes, with the time `pts`, went to the decoder.
+    pub fn sent(&mut self, pts: i64, bytes: usize) {
+        if bytes < SAYS_SOMETHING {
+            return;
+        }
         self.sent += 1;
         self.waiting.push(Reverse(pts));
     }
@@ -116,8 +124,9 @@ impl Damage {
         let hole = if begin.ticks > self.hole.ticks { begin } else { self.hole };
         let hole_s = s(hole.ticks).min(replaced_s);
         let missed_s = s(self.missed + begin.ticks).min(replaced_s);
-        let is_scattered = missed_s > SHARE * seconds && self.lost as f64 > SHARE * self.sent as f64;
-        if hole_s <= HOLE_S.min(HOLE_SHARE * seconds) && !is_scattered {
+        let judged_s = if is_begin { seconds } else { seconds.max(PIECE_S) };
+        let is_scattered = missed_s > SHARE * judged_s && self.lost as f64 > SHARE * self.sent as f64;
+        if hole_s <= HOLE_S.min(HOLE_SHARE * judged_s) && !is_scattered {
             return Ok(());
         }
         let from_s = (s(hole.from) - origin_s).max(0.0);
@@ -140,7 +149,7 @@ mod tests {
         let mut frames = packets.bytes().zip(&times).filter(|(packet, _)| *packet == b'.').map(|(_, at)| *at);
         let mut next = frames.next();
         for at in &times {
-            damage.sent(*at);
+            damage.sent(*at, 100);
             while let Some(frame) = next.filter(|frame| frame + late as i64 <= *at) {
                 damage.came(frame, frame + 1);
                 next = frames.next();
@@ -180,9 +189,21 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_the_first_frame_is_a_loss_unless_the_file_begins_there() {
+    fn pictures_that_stay_as_they_were_are_no_loss() {
+        let mut damage = Damage::default();
+        damage.sent(0, 5000);
+        damage.came(0, 1);
+        (1..100).for_each(|at| damage.sent(at, 7));
+        damage.end();
+        assert_eq!(damage.lost, 0);
+    }
+
+    #[test]
+    fn the_begin_of_a_film_and_its_last_piece_are_judged_for_what_they_are() {
         let packets = format!("{}{}", "x".repeat(20), ".".repeat(100));
         judged(&packets, 0, true).expect("it begins in the middle of a group");
+        judged(".......xxx", 0, false).expect("three pictures at the end of a film");
+        judged(".......xxx", 0, true).expect_err("a third of a short clip");
         let within = judged(&packets, 0, false).expect_err("a hole");
         assert_eq!(within.message, "The file is damaged: 2.0 s of video from 0.0 s on cannot be decoded.");
     }

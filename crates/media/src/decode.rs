@@ -154,7 +154,7 @@ impl VideoReader {
                 }
                 Err(ffmpeg::Error::Eof) => self.draining = true,
                 Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => {}
-                Err(e) if is_damage(&e) => {}
+                Err(e) if self.is_damage(&e) => {}
                 Err(e) => return Err(self.broken(e)),
             }
             // A decoder that complains once it is told to end could do so for ever.
@@ -165,13 +165,13 @@ impl VideoReader {
             match self.next_packet()? {
                 Some(packet) => {
                     let (pts, _) = stamps(&packet);
-                    if pts >= self.wanted_from && packet.size() > 0 {
-                        self.damage.sent(pts);
+                    if pts >= self.wanted_from {
+                        self.damage.sent(pts, packet.size());
                     }
                     match self.send(&packet) {
                         Ok(()) => {}
                         // It loses its frame; the frame before it stands. How many may, others judge.
-                        Err(e) if is_damage(&e) => {}
+                        Err(e) if self.is_damage(&e) => {}
                         Err(e) => return Err(self.broken(e)),
                     }
                 }
@@ -181,6 +181,11 @@ impl VideoReader {
                 }
             }
         }
+    }
+
+    /// On a device other words may be about the device, whose work the processor can take over.
+    fn is_damage(&self, error: &ffmpeg::Error) -> bool {
+        if self.device.is_some() { *error == ffmpeg::Error::InvalidData } else { is_damage(error) }
     }
 
     fn send(&mut self, packet: &ffmpeg::Packet) -> std::result::Result<(), ffmpeg::Error> {
