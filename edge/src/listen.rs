@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
@@ -120,10 +121,10 @@ impl Connections {
         let standing = Arc::new(Standing::default());
         let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(peer);
-            let (standing, is_http2) = (Arc::clone(&standing), request.version() == Version::HTTP_2);
-            standing.is_http2.store(is_http2, Relaxed);
+            let (standing, is_http1) = (Arc::clone(&standing), request.version() != Version::HTTP_2);
+            standing.is_http1.fetch_or(is_http1, Relaxed);
             let edge = self.edge.clone().map_response(move |mut answer: http::Response<Body>| {
-                if !is_http2 && standing.is_old.load(Relaxed) {
+                if is_http1 && standing.is_old.load(Relaxed) {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 answer
@@ -132,24 +133,23 @@ impl Connections {
         });
         let mut connection =
             pin!(self.builder.serve_connection(TokioIo::new(Box::pin(self.timed(socket))), service));
-        let mut is_told = false;
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            _ = stopped.changed() => { is_told = true; None }
-            () = tokio::time::sleep(Duration::from_secs(self.settings.max_connection_s)) => None,
-        };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                standing.is_old.store(true, Relaxed);
-                if is_told || standing.is_http2.load(Relaxed) {
-                    connection.as_mut().graceful_shutdown();
+        let (mut deadline, mut is_told) = (Instant::now() + self.age(), false);
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                _ = stopped.changed(), if !is_told => is_told = true,
+                () = tokio::time::sleep_until(deadline) => {
+                    if standing.is_old.load(Relaxed) {
+                        return tracing::debug!("a connection was cut off");
+                    }
                 }
+            }
+            if !standing.is_old.swap(true, Relaxed) {
                 // The request that it is at may take as long as any.
-                match tokio::time::timeout(self.patience(), connection).await {
-                    Ok(ended) => ended,
-                    Err(_) => return tracing::debug!("a connection was cut off"),
-                }
+                deadline = Instant::now() + self.patience();
+            }
+            if is_told || self.settings.http2 && !standing.is_http1.load(Relaxed) {
+                connection.as_mut().graceful_shutdown();
             }
         };
         if let Err(error) = ended {
@@ -167,6 +167,10 @@ impl Connections {
         timed
     }
 
+    fn age(&self) -> Duration {
+        Duration::from_secs(self.settings.max_connection_s)
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(self.settings.header_timeout_s + self.settings.request_timeout_s)
     }
@@ -178,7 +182,8 @@ impl Connections {
 #[derive(Default)]
 struct Standing {
     is_old: AtomicBool,
-    is_http2: AtomicBool,
+    /// It has had a request of HTTP/1.
+    is_http1: AtomicBool,
 }
 
 /// HTTP/1.1 alone unless the settings say otherwise: CloudFront speaks nothing else to an origin, and what is not there

@@ -173,6 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn parameters_are_read_as_forms_are() {
+        let value = |query, name| parameter(query, name).map(Cow::into_owned);
+        for (query, expected) in [
+            ("delivery=cookie", Some("cookie")),
+            ("a=1&%64elivery=a+b%2Bc&b", Some("a b+c")),
+            ("delivery", Some("")),
+            ("delivery=", Some("")),
+            ("delivery=a=b", Some("a=b")),
+            ("deliver=x&delivery2=y", None),
+            ("", None),
+        ] {
+            assert_eq!(value(query, "delivery").as_deref(), expected, "{query}");
+        }
+    }
+
+    #[test]
     fn every_route_has_its_path() {
         let asset: AssetId = "demo".parse().expect("id");
         let version: Version = VERSION.parse().expect("version");

@@ -232,5 +232,19 @@ pub(super) fn usable(value: serde_json::Value) -> Option<(String, Arc<ParsedPubl
 /// 2,048 bits, which are broken or soon will be (RFC 7518 §3.3).
 pub(super) fn rs256(n: &str, e: &str) -> Option<ParsedPublicKey> {
     let [n, e] = [n, e].map(|number| URL_SAFE_NO_PAD.decode(number).ok());
-    RsaPublicKeyComponents { n: n?, e: e? }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
+    let (n, e) = (n?, e?);
+    // The library looks at a key's size only once it verifies: by then a key that is no use would have replaced good ones.
+    let fits = (2048..=8192).contains(&bits(&n)) && (2..=33).contains(&bits(&e)) && is_odd(&n) && is_odd(&e);
+    let key = fits.then_some(RsaPublicKeyComponents { n, e })?;
+    key.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
+}
+
+/// Of an unsigned number, the most significant byte first.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros).map_or(0, |first| (number.len() - zeros) * 8 - first.leading_zeros() as usize)
+}
+
+fn is_odd(number: &[u8]) -> bool {
+    number.last().is_some_and(|last| last & 1 == 1)
 }

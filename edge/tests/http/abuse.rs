@@ -122,6 +122,19 @@ async fn connections_end_with_age_and_the_last_answer_says_so() {
 }
 
 #[tokio::test]
+async fn an_old_connection_keeps_nobody_from_ending() {
+    let edge = Edge::start_with(|config| config.server.max_connection_s = 1).await;
+    let mut socket = connect(&edge.url).await;
+    socket.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    let mut answer = [0; 4096];
+    assert!(socket.read(&mut answer).await.expect("an answer") > 0);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let took = edge.stop().await;
+    assert!(took < Duration::from_millis(1500), "nothing was asked for, and it took {took:?}");
+    drop(socket);
+}
+
+#[tokio::test]
 async fn an_old_connection_that_asks_for_nothing_ends_too() {
     let edge = Edge::start_with(|config| {
         (config.server.max_connection_s, config.server.header_timeout_s) = (1, 2);

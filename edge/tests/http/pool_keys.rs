@@ -152,6 +152,7 @@ async fn a_key_server_that_answers_badly_takes_no_key_away_and_gives_none() {
         Answer::Status(200, "<html>Sign in to the Wi-Fi</html>".into()),
         Answer::Status(200, good[..good.len() - 5].into()),
         Answer::Status(200, r#"{"keys":[]}"#.into()),
+        Answer::Status(200, document(&[Key::rsa(1024).jwk("weak")]).to_string()),
         Answer::Status(200, r#"{"keys":{}}"#.into()),
         Answer::Redirect(good),
         Answer::Endless,
@@ -221,6 +222,7 @@ async fn keys_that_are_for_something_else_open_nothing() {
     let mut all = vec![weak.jwk("weak"), nearly.jwk("nearly"), json!(1), json!([]), json!({})];
     all.extend(good.iter().chain(&bad).cloned());
     all.push(edge.pool.key().jwk(&edge.pool.kid));
+    all.push(weak.jwk(&edge.pool.kid));
     edge.key_server.serve(document(&all));
     assert_eq!(status(&edge, &edge.token()).await, 200, "one that is odd spoils no other");
     let kid = |jwk: &Value| jwk["kid"].as_str().unwrap_or("no kid").to_owned();
