@@ -1,7 +1,6 @@
 """Attackers, on the load's core: floods of tokens that do not hold, and clients that dawdle."""
 
 import base64
-import contextlib
 import json
 import secrets
 import signal
@@ -38,8 +37,8 @@ class Attack:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         argvs = [command(load, self.port, self.given.load_core) for load in self.floods]
         self.running = [subprocess.Popen(argv, **pipes) for argv in argvs]
-        self.over = threading.Event()
-        self.slow = threading.Thread(target=dawdle, args=(self.port, self.over))
+        self.over, self.dawdlers = threading.Event(), Dawdlers()
+        self.slow = threading.Thread(target=self.dawdlers.run, args=(self.port, self.over))
         self.slow.start()
         return self
 
@@ -53,6 +52,8 @@ class Attack:
 
     def refused(self):
         """How many requests were refused: all of them, or the edge is broken."""
+        if self.dawdlers.most < SLOW:
+            raise Failed(f"of {SLOW} clients that dawdle {self.dawdlers.most} were connected")
         results = [parse(said, 0) for said in self.said]
         for result in results:
             if result.requests != result.refused or result.broken or not result.requests:
@@ -79,18 +80,34 @@ def forged(token):
     return f"{token.rpartition('.')[0]}.{base64.urlsafe_b64encode(secrets.token_bytes(256)).rstrip(b'=').decode()}"
 
 
-def dawdle(port, over):
-    """Holds connections whose heads never end, and opens others for those that are closed."""
-    with contextlib.ExitStack() as every:
+class Dawdlers:
+    """Clients that hold connections whose heads never end, and open others for those that are closed."""
+
+    def __init__(self):
+        #: Connections that took a byte within one second, at most.
+        self.most = 0
+
+    def run(self, port, over):
+        """Until it is over."""
         held = [None] * SLOW
         while not over.wait(1):
-            for n, connection in enumerate(held):
-                try:
-                    if connection is None:
-                        held[n] = connection = every.enter_context(socket.socket())
-                        connection.bind((SLOW_FROM, 0))
-                        connection.connect(("127.0.0.1", port))
-                        connection.send(b"GET /v1/assets HTTP/1.1\r\nX-Slow: ")
-                    connection.send(b"a")
-                except OSError:
-                    held[n] = None
+            held = [self.step(connection, port) for connection in held]
+            self.most = max(self.most, sum(connection is not None for connection in held))
+        for connection in filter(None, held):
+            connection.close()
+
+    @staticmethod
+    def step(connection, port):
+        """The connection after another byte, a new one where there was none; None where it was closed."""
+        try:
+            if connection is None:
+                connection = socket.socket()
+                connection.bind((SLOW_FROM, 0))
+                connection.connect(("127.0.0.1", port))
+                connection.send(b"GET /v1/assets HTTP/1.1\r\nX-Slow: ")
+            connection.send(b"a")
+            return connection
+        except OSError:
+            if connection is not None:
+                connection.close()
+            return None
