@@ -10,6 +10,7 @@ mod fields;
 mod generated;
 mod hdr;
 mod lead;
+mod long;
 mod loudness;
 mod passthrough;
 mod real;
