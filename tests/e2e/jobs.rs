@@ -142,7 +142,7 @@ async fn r13_a_spot_notice_and_sigterm_give_the_work_back_at_once() {
 async fn r15_instances_follow_what_waits_and_what_is_held() {
     let bench = Bench::new(2000);
     let peer = bench.peer().await;
-    peer.upload("uploads/clip-2.mp4", bench.clip.clone()).await;
+    peer.upload("uploads/notes.mp4", b"Remember the milk.".to_vec()).await;
     assert_eq!(desired(&peer, 1), 2.0, "two wait");
     let worker = bench.worker(&peer, &[("FLODRAMA_WORK__HELPERS", "0")]);
     commits_of_chunks(&peer, 1).await;

@@ -3,6 +3,7 @@
 //! `FLODRAMA_MEDIA` names the folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 const NO_VIDEO: &str = "The file has no video track.";
 
+/// Clips for one start of the browser.
+const AT_ONCE: usize = 10;
 const INTRA: &str = include_str!("presets/intra.toml");
 
 #[test]
@@ -41,22 +44,32 @@ fn every_clip_is_published_or_refused_and_plays_everywhere() {
     assert!(!clips.is_empty(), "{} holds no clip", folder.display());
     let scratch = tempfile::tempdir().expect("folder");
     let mut faults = Vec::new();
-    let mut published = Vec::new();
-    for clip in &clips {
-        match outcome(clip, scratch.path()) {
-            Ok(tree) => published.extend(tree),
-            Err(fault) => faults.push(format!("{}: {fault}", name(clip))),
+    let mut published = 0;
+    // Playing takes its time and little else: the next clips are made meanwhile.
+    let (sender, made) = mpsc::channel::<Vec<PathBuf>>();
+    std::thread::scope(|scope| {
+        let players = scope.spawn(move || {
+            made.iter()
+                .filter(|some| !some.is_empty())
+                .flat_map(|some| in_a_browser(&some))
+                .collect::<Vec<_>>()
+        });
+        for some in clips.chunks(AT_ONCE) {
+            let mut trees = Vec::new();
+            for clip in some {
+                match outcome(clip, scratch.path()) {
+                    Ok(tree) => trees.extend(tree),
+                    Err(fault) => faults.push(format!("{}: {fault}", name(clip))),
+                }
+            }
+            published += trees.len();
+            sender.send(trees).expect("the players are there");
         }
-    }
-    for some in published.chunks(10) {
-        faults.extend(in_a_browser(some));
-    }
+        drop(sender);
+        faults.extend(players.join().expect("the players end"));
+    });
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    say(&format!(
-        "real clips: {} published and played, {} refused",
-        published.len(),
-        clips.len() - published.len()
-    ));
+    say(&format!("real clips: {published} published and played, {} refused", clips.len() - published));
 }
 
 /// What hls.js and Shaka Player make of some trees otherwise than they should.

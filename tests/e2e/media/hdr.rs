@@ -95,7 +95,7 @@ fn an_hdr10_film_is_published_in_hdr_and_in_sdr() {
 #[test]
 fn a_fast_hdr_film_is_published_at_half_its_rate_too() {
     // The last frame of the slower ladder stands alone.
-    let clip = Clip { rate: (50, 1), frames: 401, ..pq() };
+    let clip = Clip { size: (320, 180), display: (320, 180), rate: (50, 1), frames: 401, ..pq() };
     let folder = tempfile::tempdir().expect("folder");
     let source = clip.make(folder.path());
     let out = folder.path().join("out");
