@@ -8,8 +8,8 @@ export const ENGINES = {
   "/shaka.js": packaged("../node_modules/shaka-player/dist/shaka-player.compiled.js"),
 };
 
-/** Longer than any clip takes at this speed, with a stall or two. */
-export const LIMIT_MS = 60_000;
+/** Longer than any clip takes at this speed, with a stall or two, while others use the machine. */
+export const LIMIT_MS = 180_000;
 
 /** Runs in the page. Resolves to what went wrong, or null at the end of the episode. */
 export function withHlsJs({ url, limit }) {

@@ -27,7 +27,7 @@ const REFUSED: &[(&str, &str)] = &[
 const NO_VIDEO: &str = "The file has no video track.";
 
 /// Clips for one start of the browser.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 5;
 const INTRA: &str = include_str!("presets/intra.toml");
 
 #[test]
