@@ -126,9 +126,11 @@ impl Damage {
         let missed_s = s(self.missed + begin.ticks).min(replaced_s);
         let judged_s = if is_begin { seconds } else { seconds.max(PIECE_S) };
         let is_scattered = missed_s > SHARE * judged_s && self.lost as f64 > SHARE * self.sent as f64;
-        if hole_s <= HOLE_S.min(HOLE_SHARE * judged_s) && !is_scattered {
+        let is_all = self.lost > 0 && self.lost == self.sent;
+        if hole_s <= HOLE_S.min(HOLE_SHARE * judged_s) && !is_scattered && !is_all {
             return Ok(());
         }
+        let missed_s = if is_all { seconds } else { missed_s };
         let from_s = (s(hole.from) - origin_s).max(0.0);
         let message = format!(
             "The file is damaged: {missed_s:.1} s of {what} from {from_s:.1} s on cannot be decoded."
@@ -202,6 +204,7 @@ mod tests {
     fn the_begin_of_a_film_and_its_last_piece_are_judged_for_what_they_are() {
         let packets = format!("{}{}", "x".repeat(20), ".".repeat(100));
         judged(&packets, 0, true).expect("it begins in the middle of a group");
+        judged("x", 0, true).expect_err("the one picture that there is");
         judged(".......xxx", 0, false).expect("three pictures at the end of a film");
         judged(".......xxx", 0, true).expect_err("a third of a short clip");
         let within = judged(&packets, 0, false).expect_err("a hole");
