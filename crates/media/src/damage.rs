@@ -40,6 +40,8 @@ pub struct Damage {
     hole: Hole,
     /// What was lost before the first frame.
     begin: Hole,
+    /// No frame came.
+    is_blank: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,6 +101,7 @@ impl Damage {
         if let (Some(first), Some(last)) = (left.iter().min(), left.iter().max()) {
             self.lost += left.len() as u64;
             // Nobody else will come to be the first.
+            self.is_blank = self.until.is_none();
             self.until = self.until.or(Some(*first));
             self.miss(*first, *last);
         }
@@ -126,11 +129,10 @@ impl Damage {
         let missed_s = s(self.missed + begin.ticks).min(replaced_s);
         let judged_s = if is_begin { seconds } else { seconds.max(PIECE_S) };
         let is_scattered = missed_s > SHARE * judged_s && self.lost as f64 > SHARE * self.sent as f64;
-        let is_all = self.lost > 0 && self.lost == self.sent;
-        if hole_s <= HOLE_S.min(HOLE_SHARE * judged_s) && !is_scattered && !is_all {
+        if hole_s <= HOLE_S.min(HOLE_SHARE * judged_s) && !is_scattered && !self.is_blank {
             return Ok(());
         }
-        let missed_s = if is_all { seconds } else { missed_s };
+        let missed_s = if self.is_blank { seconds } else { missed_s };
         let from_s = (s(hole.from) - origin_s).max(0.0);
         let message = format!(
             "The file is damaged: {missed_s:.1} s of {what} from {from_s:.1} s on cannot be decoded."
@@ -196,8 +198,9 @@ mod tests {
         damage.sent(0, 5000);
         damage.came(0, 1);
         (1..100).for_each(|at| damage.sent(at, 7));
+        damage.sent(100, 5000);
         damage.end();
-        assert_eq!(damage.lost, 0);
+        assert_eq!(damage.lost, 1);
     }
 
     #[test]

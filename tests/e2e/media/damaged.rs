@@ -13,19 +13,13 @@ use crate::support::programs;
 
 #[test]
 fn pictures_lost_in_one_piece_are_said() {
-    let folder = tempfile::tempdir().expect("folder");
-    let film = film(folder.path());
-    zero(&film, "v:0", 3.0..8.0);
-    let (seconds, from) = refused(&film, "video");
+    let (seconds, from) = refused("v:0", 3.0..8.0, "video");
     assert!((4.8..=5.0).contains(&seconds) && (2.9..3.1).contains(&from), "{seconds} from {from}");
 }
 
 #[test]
 fn sound_lost_in_one_piece_is_said() {
-    let folder = tempfile::tempdir().expect("folder");
-    let film = film(folder.path());
-    zero(&film, "a:0", 2.0..6.0);
-    let (seconds, from) = refused(&film, "sound");
+    let (seconds, from) = refused("a:0", 2.0..6.0, "sound");
     assert!((3.8..=4.1).contains(&seconds) && (1.9..2.1).contains(&from), "{seconds} from {from}");
 }
 
@@ -80,9 +74,12 @@ fn transcode(film: &Path, out: &Path) -> Finished {
     run(programs::worker(), [Path::new("transcode"), film, out])
 }
 
-/// What is said to be lost of a refused file: seconds, and from when on.
-fn refused(film: &Path, what: &str) -> (f64, f64) {
-    let done = transcode(film, &film.with_added_extension("out"));
+/// What is said to be lost of a film whose track is zeros within these times: seconds, and from when on.
+fn refused(track: &str, within: Range<f64>, what: &str) -> (f64, f64) {
+    let folder = tempfile::tempdir().expect("folder");
+    let film = film(folder.path());
+    zero(&film, track, within);
+    let done = transcode(&film, &folder.path().join("out"));
     assert_eq!(done.code, Some(1), "{}", done.stderr);
     let said = done.stderr.lines().find_map(|line| line.strip_prefix("The file is damaged: "));
     let said = said.unwrap_or_else(|| panic!("{}", done.stderr));

@@ -23,7 +23,7 @@ pub(crate) struct Opening {
 /// An elementary stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stream {
-    pub(crate) pid: u16,
+    pid: u16,
     pub(crate) handler: Handler,
     /// RFC 6381 string, or its first part where the rest is not looked at.
     pub(crate) codecs: String,
