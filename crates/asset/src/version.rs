@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::id::strip_extension;
 
 /// Raised whenever the same source and preset would give other bytes than before.
-pub const FORMAT_VERSION: u32 = 9;
+pub const FORMAT_VERSION: u32 = 10;
 
 /// Names one immutable build of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

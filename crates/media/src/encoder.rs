@@ -257,7 +257,8 @@ impl Settings {
             crate::sys::take_surfaces_of(&mut video, surface)?;
         }
         let mut options = rung.options.clone();
-        if let Some(asm) = x264_instructions().filter(|_| rung.encoder == "libx264") {
+        let all_instructions = options.get("mbtree").is_some_and(|on| on == "0");
+        if let Some(asm) = x264_instructions().filter(|_| rung.encoder == "libx264" && !all_instructions) {
             let asked = options.remove("x264-params").map_or_else(String::new, |asked| format!(":{asked}"));
             options.insert("x264-params".into(), format!("asm={asm}{asked}"));
         }
@@ -279,11 +280,11 @@ fn find(name: &str) -> Result<ffmpeg::Codec> {
         .ok_or_else(|| MediaError::internal("encoder", format!("this libav has no {name}")))
 }
 
-/// The instructions that x264 shall use; `None` leaves them to x264.
+/// The instructions that x264 shall use where it makes an MB-tree; `None` leaves them to x264.
 ///
-/// Never AVX-512: there MB-tree goes on past the end of a row of macroblocks that is no multiple of eight, into memory
+/// Not AVX-512: there MB-tree goes on past the end of a row of macroblocks that is no multiple of eight, into memory
 /// that nobody wrote (x264 r3095, `mbtree_propagate_list_avx512`), so 960×540 and 416×234 would come out otherwise from
-/// one run to the next. It is no slower without, and a machine with AVX-512 gives the same bytes as one with AVX2.
+/// one run to the next. Everything else of x264 gives the same bytes with any instructions.
 #[cfg(target_arch = "x86_64")]
 fn x264_instructions() -> Option<&'static str> {
     let has_all = is_x86_feature_detected!("avx2")

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use ffmpeg_next::frame::Video;
 use flodrama_asset::RungName;
 
+use crate::aq::AdaptiveQuantisation;
 use crate::child::Reporter;
 use crate::encoder::Encoder;
 use crate::error::{MediaError, Result};
@@ -33,8 +34,8 @@ pub struct Ladder {
 
 struct Leader {
     rung: usize,
-    /// Strength of its adaptive quantisation.
-    aq_strength: f32,
+    /// What its findings hold beside the tree.
+    adaptive_quantisation: AdaptiveQuantisation,
     findings: Findings,
     known: BTreeMap<i64, Finding>,
 }
@@ -43,7 +44,8 @@ impl Leader {
     /// What followers are told: the tree alone.
     fn orders(&self, finding: Finding, held: &Held) -> Finding {
         let offsets = finding.offsets.zip(held.leaders.as_ref());
-        let tree = offsets.map(|(o, picture)| o.without_adaptive_quantisation(picture, self.aq_strength));
+        let tree =
+            offsets.map(|(o, picture)| o.without_adaptive_quantisation(picture, self.adaptive_quantisation));
         Finding { offsets: tree.map(Arc::new), ..finding }
     }
 }
@@ -115,8 +117,8 @@ impl Ladder {
         }
         let leader = leads.map(|rung| {
             let findings = Findings::new(stats, sizes[rung]);
-            let strength = task.rungs[rung].options.get("aq-strength").and_then(|v| v.parse().ok());
-            Leader { rung, aq_strength: strength.unwrap_or(1.0), findings, known: BTreeMap::new() }
+            let adaptive_quantisation = AdaptiveQuantisation::of(&task.rungs[rung].options);
+            Leader { rung, adaptive_quantisation, findings, known: BTreeMap::new() }
         });
         let pool = match task.threads {
             0 | 1 => None,

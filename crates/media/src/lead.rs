@@ -19,10 +19,11 @@ use std::sync::Arc;
 
 use ffmpeg_next::frame::Video;
 
+use crate::aq::AdaptiveQuantisation;
 use crate::error::{MediaError, Result, Step};
 
 /// Pixels of a block's side.
-const BLOCK: u32 = 16;
+pub const BLOCK: u32 = 16;
 
 /// What an encoder is told about a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,46 +49,6 @@ pub struct Offsets {
     pub values: Vec<i16>,
 }
 
-/// What x264's adaptive quantisation (`aq-mode` 1) gives the blocks of a 4:2:0 picture with 8 bits, in quantiser steps:
-/// more for flat blocks, less for busy ones.
-fn adaptive_quantisation(picture: &Video, strength: f32) -> Vec<f32> {
-    // Energies are logarithms to base 2; at NEUTRAL a block departs by nothing.
-    const SCALE: f32 = 1.0397;
-    const NEUTRAL: f32 = 14.427;
-    let (columns, rows) = blocks((picture.width(), picture.height()));
-    let mut steps = Vec::with_capacity((columns * rows) as usize);
-    for row in 0..rows {
-        for column in 0..columns {
-            let energy: u32 = (0..3)
-                .map(|plane| {
-                    let side = if plane == 0 { BLOCK } else { BLOCK / 2 };
-                    variance(picture, plane, (column * side, row * side), side)
-                })
-                .sum();
-            steps.push(strength * SCALE * ((energy.max(1) as f32).log2() - NEUTRAL));
-        }
-    }
-    steps
-}
-
-/// Sum of squares about the mean of a square of a plane; pixels beyond the picture's edge repeat the last ones.
-fn variance(picture: &Video, plane: usize, (x, y): (u32, u32), side: u32) -> u32 {
-    let (data, stride) = (picture.data(plane), picture.stride(plane));
-    let (width, height) = (picture.plane_width(plane) as usize, picture.plane_height(plane) as usize);
-    let (x, side) = (x as usize, side as usize);
-    let within = side.min(width - x);
-    let (mut sum, mut squares) = (0, 0);
-    for line in y as usize..y as usize + side {
-        let from = line.min(height - 1) * stride + x;
-        let pixels = &data[from..from + within];
-        let last = u32::from(pixels[within - 1]);
-        let beyond = (side - within) as u32;
-        sum += pixels.iter().map(|p| u32::from(*p)).sum::<u32>() + beyond * last;
-        squares += pixels.iter().map(|p| u32::from(*p) * u32::from(*p)).sum::<u32>() + beyond * last * last;
-    }
-    squares - (u64::from(sum) * u64::from(sum) / (side * side) as u64) as u32
-}
-
 /// What the leader found out about one frame.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -99,8 +60,8 @@ pub struct Finding {
 
 impl Offsets {
     /// The same without the adaptive quantisation that `picture`, the leader's, had in them.
-    pub fn without_adaptive_quantisation(&self, picture: &Video, strength: f32) -> Offsets {
-        let own = adaptive_quantisation(picture, strength);
+    pub fn without_adaptive_quantisation(&self, picture: &Video, by: AdaptiveQuantisation) -> Offsets {
+        let own = by.steps(picture);
         let values = self.values.iter().zip(own).map(|(v, own)| v - (own * 256.0).round() as i16).collect();
         Offsets { values, ..*self }
     }
@@ -128,7 +89,7 @@ impl Offsets {
 }
 
 /// Blocks in a row, and rows, of a picture.
-fn blocks((width, height): (u32, u32)) -> (u32, u32) {
+pub fn blocks((width, height): (u32, u32)) -> (u32, u32) {
     (width.div_ceil(BLOCK), height.div_ceil(BLOCK))
 }
 

@@ -10,6 +10,7 @@
 //!
 //! Before a plan for the title, `sample` encodes a little of it in many ways and compares the results by `quality`.
 
+mod aq;
 mod audio;
 mod bits;
 mod cadence;

@@ -5,6 +5,7 @@ pub mod beside;
 mod boundaries;
 mod cadence;
 mod chapters;
+mod chunks;
 mod explain;
 pub mod family;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use flodrama_asset::document::Chapter;
 use flodrama_media::task::{
     COPY, Cadence, CopyTask, DeviceKind, PicturesOf, RungTask, SegmentSpan, TrickTask,
 };
-use flodrama_media::{Keyframe, Ratio, SourceInfo, VideoTrack};
+use flodrama_media::{Keyframe, Ratio, SourceInfo};
 use serde::{Deserialize, Serialize};
 
 pub use audio::AudioPlan;
@@ -36,7 +37,6 @@ pub use family::Family;
 use family::{Of, Rates};
 pub use preset::{Preset, PresetError};
 use preset::{RungPreset, TrickPreset};
-use shown::Shown;
 pub use subtitles::SubtitlePlan;
 use timing::Timing;
 pub use title::Complexity;
@@ -247,7 +247,13 @@ pub fn plan(source: &SourceInfo, complexity: Option<&Complexity>, preset: &Prese
         prepare: picture::prepare(video, &orientation, largest),
         orientation,
         display,
-        chunks: chunks(&source.video, &shown, &cadence, &segments, preset.video.chunk_segments as usize),
+        chunks: chunks::chunks(
+            &source.video,
+            &shown,
+            &cadence,
+            &segments,
+            preset.video.chunk_segments as usize,
+        ),
         pictures: shown.pictures,
         stills: stills(preset, display, duration),
         cadence,
@@ -307,23 +313,6 @@ fn trick(
     let size = (rung.width, rung.height);
     let rung = encoder(&preset.video.options, family, size, rates, Of::IFrames, colour);
     TrickTask { rung, every_frames: second * u64::from(settings.every_s) }
-}
-
-fn chunks(
-    video: &VideoTrack,
-    shown: &Shown,
-    cadence: &Cadence,
-    segments: &[SegmentSpan],
-    size: usize,
-) -> Vec<Chunk> {
-    segments
-        .chunks(size)
-        .enumerate()
-        .map(|(i, run)| {
-            let (seek, needed_from) = cadence::seek_point(video, shown, cadence, run[0].first_frame);
-            Chunk { seek, needed_from, first_segment: i * size, segments: run.len() }
-        })
-        .collect()
 }
 
 /// Samples in so many seconds, to the nearest.

@@ -263,8 +263,12 @@ impl Preset {
         if [video.gop_s, video.segment_gops, video.chunk_segments, video.max_frame_rate].contains(&0) {
             return invalid("gop_s, segment_gops, chunk_segments and max_frame_rate start at 1");
         }
-        if video.analysis.is_some() && video.options.get("aq-mode").is_some_and(|mode| mode != "1") {
-            return invalid("video.analysis knows x264's aq-mode 1 alone");
+        let is_off = |mode: &String| mode == "0" || mode == "none";
+        if video.analysis.is_some() && video.each_options().any(|all| all.get("aq-mode").is_some_and(is_off))
+        {
+            return invalid(
+                "video.analysis needs x264's adaptive quantisation: what one rung finds reaches others by it",
+            );
         }
         if video.analysis.is_some() && video.encoder != "libx264" {
             return invalid("video.analysis needs libx264: it is x264 that notes what it finds");
@@ -458,6 +462,8 @@ mod tests {
             ("true_peak_dbtp = -1.0", "true_peak_dbtp = 1.0"),
             ("codec = \"ac3\"\nkbps = 448", "codec = \"ac3\"\nkbps = 400"),
             ("encoder = \"libx264\"", "encoder = \"h264_nvenc\""),
+            ("aq-mode = \"2\"", "aq-mode = \"0\""),
+            ("b_strategy = \"2\"", "aq-mode = \"none\""),
             ("preset = \"veryfast\"", "preset = \"slower\""),
             ("preset = \"veryfast\"", "preset = \"Slow\""),
             ("preset = \"veryfast\"", "preset = \"6\""),

@@ -229,6 +229,7 @@ fn chunk_name(ladder: Option<&str>, index: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flodrama_media::Keyframe;
     use flodrama_media::task::Limits;
 
     use super::*;
@@ -252,7 +253,9 @@ mod tests {
 
     #[test]
     fn chunks_are_open_until_they_are_finished_in_every_ladder() {
-        let source = source(25 * 60);
+        let mut source = source(25 * 60);
+        source.video.keyframes =
+            source.video.pts.iter().step_by(50).map(|pts| Keyframe { pts: *pts, dts: *pts }).collect();
         let preset = Preset::load("web-h264-hevc").expect("shipped");
         let plan = plan(&source, None, &preset, preset.family());
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
