@@ -236,9 +236,17 @@ mod tests {
     use crate::plan::fixtures::source;
     use crate::plan::{Preset, plan, preset};
 
+    /// A minute with a keyframe every two seconds.
+    fn minute() -> SourceInfo {
+        let mut source = source(25 * 60);
+        let keyframes = source.video.pts.iter().step_by(50).map(|pts| Keyframe { pts: *pts, dts: *pts });
+        source.video.keyframes = keyframes.collect();
+        source
+    }
+
     #[test]
     fn sound_comes_first_and_stills_last() {
-        let source = source(25 * 60);
+        let source = minute();
         let preset = Preset::load(preset::DEFAULT).expect("shipped");
         let plan = plan(&source, None, &preset, preset.family());
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
@@ -253,9 +261,7 @@ mod tests {
 
     #[test]
     fn chunks_are_open_until_they_are_finished_in_every_ladder() {
-        let mut source = source(25 * 60);
-        source.video.keyframes =
-            source.video.pts.iter().step_by(50).map(|pts| Keyframe { pts: *pts, dts: *pts }).collect();
+        let source = minute();
         let preset = Preset::load("web-h264-hevc").expect("shipped");
         let plan = plan(&source, None, &preset, preset.family());
         let limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
