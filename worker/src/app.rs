@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::child::Children;
 use crate::config::Config;
 use crate::error::{JobError, Result};
 use crate::failure::{Action, action};
@@ -422,6 +423,7 @@ impl App {
         };
         let offer = Offer { asset: asset.clone(), version: version.clone(), source: source.clone() };
         let share = Share::new(&self.store, &self.queue, offer, self.config.work.sharing());
+        let children = self.config.work.children(scratch).map_err(|e| JobError::io("own binary", &e))?;
         Ok(Job {
             input,
             sidecars: sidecars::fetch(&self.store, source, scratch).await?,
@@ -432,7 +434,7 @@ impl App {
             device_sessions: self.config.work.device_sessions,
             limits: self.config.limits,
             slots: self.config.work.slots(),
-            children: self.config.work.children(scratch).map_err(|e| JobError::io("own binary", &e))?,
+            children: Children { compiled: choice.compiled.clone(), ..children },
             share: Some(share),
             upload: Some(source.clone()),
             fallback_title: crate::title::from_key(&source.key),

@@ -15,6 +15,7 @@ use flodrama_media::task::{Assignment, Event, Output, SegmentWritten, Task, Trac
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::compiled::Compiled;
 use crate::error::{JobError, Result};
 
 /// What a child says last is what matters: this much of its standard error is kept.
@@ -41,6 +42,8 @@ pub struct Children {
     pub end_after: Duration,
     /// What a child may use.
     pub confinement: Confinement,
+    /// For children on a device.
+    pub compiled: Compiled,
 }
 
 /// What a finished child gave.
@@ -50,6 +53,8 @@ pub struct Finished {
     pub output: Output,
     /// Segments that it wrote, in the order in which it wrote them.
     pub segments: Vec<SegmentWritten>,
+    /// Of a trial on a device.
+    pub compiled: Compiled,
 }
 
 /// What a child says while it works.
@@ -83,10 +88,15 @@ impl Children {
         };
         let folder = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&self.scratch);
         let folder = folder.map_err(|e| JobError::io("scratch", &e))?;
+        let compiled = folder.path().join(Compiled::FOLDER);
+        if task.is_on_device() {
+            self.compiled.write(&compiled).map_err(|e| JobError::io("compiled", &e))?;
+        }
         let mut child = Command::new(&self.program)
             .arg(ARGUMENT)
             .arg(&task_file)
             .env_clear()
+            .envs(task.is_on_device().then_some((Compiled::VARIABLE, &compiled)))
             // Errors alone: SVT-AV1 would print a banner for every GOP, where failures are looked for.
             .env("SVT_LOG", "1")
             .current_dir(&folder)
@@ -120,7 +130,13 @@ impl Children {
         // Left behind only where the worker dies; the scratch folder goes with the job.
         let _ = tokio::fs::remove_file(&task_file).await;
         match outcome? {
-            Some(Ok(finished)) => Ok(finished),
+            Some(Ok(mut finished)) => {
+                if task.is_on_device() && source.is_none() {
+                    // Without it the next child compiles again.
+                    finished.compiled = Compiled::read(&compiled).unwrap_or_default();
+                }
+                Ok(finished)
+            }
             Some(Err(failure)) => Err(JobError::from(with_stderr(failure, &said))),
             None => Err(died(name, status, &said)),
         }
@@ -181,7 +197,13 @@ impl Children {
                     hear(Heard::Segment(&segment));
                     segments.push(segment);
                 }
-                Event::Done(output) => return Ok(Some(Ok(Finished { output: *output, segments }))),
+                Event::Done(output) => {
+                    return Ok(Some(Ok(Finished {
+                        output: *output,
+                        segments,
+                        compiled: Compiled::default(),
+                    })));
+                }
                 Event::Failed(e) => return Ok(Some(Err(e))),
             }
         }

@@ -7,6 +7,7 @@ use flodrama_media::confine::{Confinement, Isolation};
 use flodrama_media::task::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::compiled::Compiled;
 use crate::job::share::Sharing;
 
 /// All settings. `docs/CONFIG.md` documents every field.
@@ -307,6 +308,7 @@ impl Work {
                 memory_mib: self.child_memory_mib,
                 cpu_s: self.child_cpu_s,
             },
+            compiled: Compiled::default(),
         })
     }
 }

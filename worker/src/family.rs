@@ -9,7 +9,8 @@ use flodrama_media::fault::{self, Fault};
 use flodrama_media::task::{Output, Task};
 use serde::Serialize;
 
-use crate::child::Children;
+use crate::child::{Children, Finished};
+use crate::compiled::Compiled;
 use crate::error::JobError;
 use crate::plan::{self, Complexity, Family, Plan, Preset};
 
@@ -25,6 +26,8 @@ pub struct Choice {
     pub reasons: Vec<(String, String)>,
     /// True where a device was only busy: asking again later may give another answer.
     pub busy: bool,
+    /// What the device's driver compiled in the trial.
+    pub compiled: Compiled,
 }
 
 /// An encoder, tried.
@@ -96,15 +99,17 @@ pub fn only(preset: &Preset, name: &str) -> Result<Vec<&'static Family>, FamilyE
 /// Tries `devices` in order and takes the first that works, or else the preset's own encoder.
 pub async fn choose(preset: &Preset, devices: &[&Family], children: &Children) -> Choice {
     let mut tried = Vec::new();
+    let mut compiled = Compiled::default();
     for family in devices {
-        let trial = attempt(family, children).await;
+        let (trial, made) = attempt(family, children).await;
         let works = trial.works;
         tried.push((*family, trial));
         if works {
+            compiled = made;
             break;
         }
     }
-    decide(preset, &tried)
+    Choice { compiled, ..decide(preset, &tried) }
 }
 
 /// The choice that trials lead to. Pure.
@@ -114,7 +119,7 @@ fn decide(preset: &Preset, tried: &[(&Family, Trial)]) -> Choice {
     for (family, trial) in tried {
         if trial.works {
             reasons.push(("family".to_owned(), format!("{}: {}", family.name, trial.reason)));
-            return Choice { family: (*family).clone(), reasons, busy };
+            return Choice { family: (*family).clone(), reasons, busy, compiled: Compiled::default() };
         }
         busy |= trial.fault == Some(Fault::SessionLimit);
         reasons.push(("family passed over".to_owned(), format!("{}: {}", family.name, trial.reason)));
@@ -125,7 +130,7 @@ fn decide(preset: &Preset, tried: &[(&Family, Trial)]) -> Choice {
         _ => format!("{}: no device encodes here", own.name),
     };
     reasons.push(("family".to_owned(), why));
-    Choice { family: own.clone(), reasons, busy }
+    Choice { family: own.clone(), reasons, busy, compiled: Compiled::default() }
 }
 
 impl Choice {
@@ -151,13 +156,15 @@ impl Choice {
         let own = preset.family();
         let why = format!(
             "{} was left in the middle of the job for {}, as a new version: {meaning} ({})",
-            self.family.name, own.name, error.detail
+            self.family.name,
+            own.name,
+            plain(&error.detail)
         );
         let mut reasons = self.reasons.clone();
         reasons.retain(|(what, _)| what != "family");
         reasons.push(("family left".to_owned(), why));
         reasons.push(("family".to_owned(), format!("{}: the preset's own encoder", own.name)));
-        Some(Choice { family: own.clone(), reasons, busy: true })
+        Some(Choice { family: own.clone(), reasons, busy: true, compiled: Compiled::default() })
     }
 
     /// The plan of a source on this choice, with its reasons.
@@ -173,28 +180,34 @@ impl Choice {
     }
 }
 
-/// Tries a family in a child of its own: a driver that crashes takes nothing else with it.
-pub async fn attempt(family: &Family, children: &Children) -> Trial {
+/// Tries a family in a child of its own: a driver that crashes takes nothing else with it. Gives what its driver compiled
+/// too.
+pub async fn attempt(family: &Family, children: &Children) -> (Trial, Compiled) {
     let children = Children { stall_after: TRIAL_STALLS_AFTER.min(children.stall_after), ..children.clone() };
     let task = Task::TryEncoder(family.trial());
     let outcome = children.run(&format!("try-{}", family.encoder), &task, None, |_| {}).await;
-    let (works, reason, fault) = match outcome.map(|finished| finished.output) {
-        Ok(Output::Tried(how)) => (true, how, None),
-        Ok(other) => (false, format!("unexpected answer {other:?}"), Some(Fault::DeviceLost)),
+    let mut compiled = Compiled::default();
+    let (works, reason, fault) = match outcome {
+        Ok(Finished { output: Output::Tried(how), compiled: made, .. }) => {
+            compiled = made;
+            (true, how, None)
+        }
+        Ok(other) => (false, format!("unexpected answer {:?}", other.output), Some(Fault::DeviceLost)),
         Err(e) => {
             let said = if e.detail.is_empty() { e.message } else { e.detail };
             let fault = fault::of(&said);
             (false, said, Some(fault))
         }
     };
-    Trial {
+    let trial = Trial {
         name: family.encoder.clone(),
         family: family.name.clone(),
         codec: family.codec.clone(),
         works,
         reason: plain(&reason),
         fault,
-    }
+    };
+    (trial, compiled)
 }
 
 /// In one line, without the addresses that libav prints: they differ each time.

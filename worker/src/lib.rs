@@ -6,6 +6,7 @@
 pub mod app;
 mod child;
 pub mod cli;
+mod compiled;
 pub mod config;
 pub mod error;
 pub mod failure;

@@ -78,7 +78,7 @@ impl Ready {
     /// What is wrong with the source, or with this machine.
     pub fn run(self) -> std::result::Result<Output, MediaError> {
         let Ready { task, confined, mut usage } = self;
-        let report = &Reporter { last: Mutex::new(None) };
+        let report = &Reporter::default();
         run(task, confined, report, &mut usage).map_err(MediaError::out_of_memory)
     }
 }
@@ -169,6 +169,7 @@ fn text(file: &mut Option<File>) -> Option<String> {
 }
 
 /// Prints events, one JSON object a line. Threads share it.
+#[derive(Default)]
 pub struct Reporter {
     last: Mutex<Option<Instant>>,
 }

@@ -48,7 +48,10 @@ impl DeviceKind {
     /// Scales a surface to NV12 of `size`, by the device.
     pub(crate) fn scale(self, (width, height): (u32, u32)) -> String {
         match self {
-            DeviceKind::Cuda => format!("scale_cuda=w={width}:h={height}:format=nv12:interp_algo=bicubic"),
+            // A surface that needs nothing is copied too, or encoders would keep the decoder's few to themselves.
+            DeviceKind::Cuda => {
+                format!("scale_cuda=w={width}:h={height}:format=nv12:interp_algo=bicubic:passthrough=0")
+            }
             DeviceKind::Vaapi => format!("scale_vaapi=w={width}:h={height}:format=nv12:mode=hq"),
             DeviceKind::Qsv => format!("scale_qsv=w={width}:h={height}:format=nv12"),
         }
@@ -136,8 +139,7 @@ impl<'a> Pass<'a> {
         let time_base = task.cadence.time_base;
         let size = (top.width, top.height);
         let feed = Feed {
-            // A chain that only scales is the device's; anything else is done in main memory.
-            direct: task.prepare.is_empty() || task.prepare.starts_with("scale="),
+            direct: only_scales(&task.prepare),
             prepare: Prepare::new(&task.prepare, Pixel::NV12, time_base),
             scaler: Scaler::new(kind.scale(size), time_base),
             pool: device.surfaces(kind.surface(), size).step("surfaces")?,
@@ -150,62 +152,35 @@ impl<'a> Pass<'a> {
     }
 
     fn run(mut self, renditions: &[Rendition], share: Share, report: &Reporter) -> Result<Written> {
-        let layout = Layout::new(self.task, self.start);
-        let idrs: BTreeSet<u64> = self.task.segments.iter().flat_map(|s| s.idr_frames()).collect();
-        let rate = self.task.cadence.rate;
+        let task = self.task;
+        let layout = Layout::new(task, self.start);
+        let idrs: BTreeSet<u64> = task.segments.iter().flat_map(|s| s.idr_frames()).collect();
         let (start, frames) = (self.start, self.end - self.start);
         let last = renditions.iter().map(|r| r.from).max().unwrap_or(0);
         // Encoders are opened with the first surface of their size: they take it from its pool.
         let mut tracks: Vec<Option<Track>> = renditions.iter().map(|_| None).collect();
-        let mut encode = |n: u64, held: &mut Held| -> Result<()> {
-            let mut surface = sys::share(held.surface(&mut self.feed)?)?;
-            for from in 0..=last {
-                if from > 0 {
-                    surface = self.steps[from - 1].run(&surface)?;
+        let mut written = self.walk(last, |n, from, surface| {
+            for (r, track) in renditions.iter().zip(&mut tracks).filter(|(r, _)| r.from == from) {
+                if r.trick.as_ref().is_some_and(|(_, frames)| !frames.contains(&n)) {
+                    continue;
                 }
-                for (r, track) in renditions.iter().zip(&mut tracks).filter(|(r, _)| r.from == from) {
-                    if r.trick.as_ref().is_some_and(|(_, frames)| !frames.contains(&n)) {
-                        continue;
-                    }
-                    if track.is_none() {
-                        let encoder = Encoder::open_on(&surface, r.rung, rate)?;
-                        let size = (r.rung.width, r.rung.height);
-                        let shape = r.trick.as_ref().map_or(Shape::Whole, |(every, _)| Shape::Trick(*every));
-                        *track = Some(Track::open(&layout, r.name.clone(), size, encoder, shape)?);
-                    }
-                    let Some(track) = track else { continue };
-                    let idr = r.trick.is_some() || idrs.contains(&n);
-                    let kind = if idr { FrameKind::Idr } else { FrameKind::Free };
-                    // The frame goes to several encoders, each with its own time and type.
-                    track.push(&mut sys::share(&surface)?, (n - start) as i64, kind, report)?;
+                if track.is_none() {
+                    let encoder = Encoder::open_on(surface, r.rung, task.cadence.rate)?;
+                    let size = (r.rung.width, r.rung.height);
+                    let shape = r.trick.as_ref().map_or(Shape::Whole, |(every, _)| Shape::Trick(*every));
+                    *track = Some(Track::open(&layout, r.name.clone(), size, encoder, shape)?);
                 }
+                let Some(track) = track else { continue };
+                let idr = r.trick.is_some() || idrs.contains(&n);
+                let kind = if idr { FrameKind::Idr } else { FrameKind::Free };
+                // The frame goes to several encoders, each with its own time and type.
+                track.push(&mut sys::share(surface)?, (n - start) as i64, kind, report)?;
+            }
+            if from < last {
+                return Ok(());
             }
             report.progress((share.done * frames + n - start + 1) / share.of)
-        };
-        let mut resampler = Resampler::new(self.start, self.end);
-        while !resampler.is_done() {
-            match self.frames.next()? {
-                Some((pts, frame)) => {
-                    resampler.push(self.task.cadence.frame_at(pts), Held::decoded(frame), &mut encode)?;
-                }
-                None => {
-                    resampler.finish(&mut encode)?;
-                    break;
-                }
-            }
-        }
-        let (pictures, cadence, range) = (self.task.pictures, &self.task.cadence, self.start..self.end);
-        let lost_packets = judge(self.frames.damage(), pictures, cadence, &range, &resampler)?;
-        if !resampler.is_done() {
-            let what = format!("no frame to show from output frame {start} on");
-            return Err(MediaError::internal("chunk", what));
-        }
-        let mut written = Written {
-            source_frames: resampler.shown,
-            repeated_frames: resampler.repeated,
-            lost_packets,
-            ..Written::default()
-        };
+        })?;
         for (rendition, track) in renditions.iter().zip(tracks) {
             let mut track = track
                 .ok_or_else(|| MediaError::internal("chunk", format!("{}: no frame", rendition.name)))?;
@@ -214,6 +189,54 @@ impl<'a> Pass<'a> {
         }
         Ok(written)
     }
+
+    /// Shows `each` every output frame, by number, in the sizes of the rungs from 0 to `last`. Nothing is written.
+    fn walk(
+        &mut self,
+        last: usize,
+        mut each: impl FnMut(u64, usize, &Video) -> Result<()>,
+    ) -> Result<Written> {
+        let Pass { task, frames, feed, steps, start, end } = self;
+        let mut show = |n: u64, held: &mut Held| -> Result<()> {
+            let mut surface = sys::share(held.surface(feed)?)?;
+            for from in 0..=last {
+                if from > 0 {
+                    surface = steps[from - 1].run(&surface)?;
+                }
+                each(n, from, &surface)?;
+            }
+            Ok(())
+        };
+        let mut resampler = Resampler::new(*start, *end);
+        while !resampler.is_done() {
+            match frames.next()? {
+                Some((pts, frame)) => {
+                    resampler.push(task.cadence.frame_at(pts), Held::decoded(frame), &mut show)?;
+                }
+                None => {
+                    resampler.finish(&mut show)?;
+                    break;
+                }
+            }
+        }
+        let lost_packets = judge(frames.damage(), task.pictures, &task.cadence, &(*start..*end), &resampler)?;
+        if !resampler.is_done() {
+            let what = format!("no frame to show from output frame {start} on");
+            return Err(MediaError::internal("chunk", what));
+        }
+        Ok(Written {
+            source_frames: resampler.shown,
+            repeated_frames: resampler.repeated,
+            lost_packets,
+            ..Written::default()
+        })
+    }
+}
+
+/// True for a chain that the device does by itself. Anything else is done in main memory, narrowing of full range among
+/// it, which no device's scaler does.
+fn only_scales(chain: &str) -> bool {
+    chain.is_empty() || (chain.starts_with("scale=") && !chain.contains("out_range"))
 }
 
 /// From decoded frames to surfaces of the largest rung's size.
@@ -299,6 +322,9 @@ impl Held {
 }
 
 #[cfg(test)]
+mod card;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -333,6 +359,16 @@ mod tests {
             assert!(!sys::is_surface(&frame));
             let scaled = scaler.run(&frame).expect("scaled");
             assert_eq!((scaled.width(), scaled.height()), (32, 16));
+        }
+    }
+
+    #[test]
+    fn what_a_scaler_cannot_do_is_left_to_the_processor() {
+        assert!(only_scales("") && only_scales("scale=1280:720:flags=lanczos"));
+        for chain in
+            ["scale=1280:720:flags=lanczos:out_range=tv", "transpose=clock,scale=720:1280", "zscale=m=bt709"]
+        {
+            assert!(!only_scales(chain), "{chain}");
         }
     }
 

@@ -292,9 +292,12 @@ pub fn flush_streams() {
     unsafe { libc::fflush(ptr::null_mut()) };
 }
 
-/// Surfaces that encoders with look-ahead and B-frames may hold at a time, beyond what a decoder or a scaler needs
-/// itself: pools of VAAPI and QSV do not grow.
+/// Surfaces that encoders with look-ahead and B-frames may hold at a time, beyond what a scaler needs itself: pools of
+/// VAAPI and QSV do not grow.
 const HELD_SURFACES: i32 = 32;
+/// Surfaces of a decoder that are held at a time, beyond what it needs itself: each is scaled at once, to one of another
+/// pool. NVDEC has 32 in all, of which H.264 may need 21, and does not decode where more are asked for.
+const HELD_BY_SCALER: i32 = 4;
 
 /// A hardware device context, freed on drop.
 pub struct HardwareDevice(*mut ffi::AVBufferRef);
@@ -343,7 +346,7 @@ impl HardwareDevice {
         unsafe {
             let context = decoder.as_mut_ptr();
             (*context).hw_device_ctx = ffi::av_buffer_ref(self.0);
-            (*context).extra_hw_frames = HELD_SURFACES;
+            (*context).extra_hw_frames = HELD_BY_SCALER;
         }
     }
 }

@@ -54,6 +54,17 @@ pub enum Task {
     Confine,
 }
 
+impl Task {
+    /// True for one that works on a device.
+    pub fn is_on_device(&self) -> bool {
+        match self {
+            Task::Chunk(chunk) => chunk.device.is_some(),
+            Task::TryEncoder(trial) => trial.device.is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// What a source may be at most; anything over is refused before work starts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

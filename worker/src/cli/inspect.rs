@@ -116,7 +116,7 @@ pub async fn encoders(local: &Local, json: bool) -> anyhow::Result<()> {
     let confined = children.confined().await?;
     let mut trials = Vec::new();
     for family in Family::all() {
-        trials.push(family::attempt(family, &children).await);
+        trials.push(family::attempt(family, &children).await.0);
     }
     if json {
         println!("{}", serde_json::to_string(&trials)?);

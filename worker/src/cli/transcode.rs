@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::inspect::{Asked, children, readable};
+use crate::child::Children;
 use crate::config::Local;
 use crate::error::JobError;
 use crate::family::Choice;
@@ -43,7 +44,7 @@ pub async fn run(
         sidecars,
         tree: out_dir.to_owned(),
         ledger: Ledger::Folder(work.clone()),
-        children: children(scratch.path(), local)?,
+        children: Children { compiled: choice.compiled.clone(), ..children(scratch.path(), local)? },
         preset,
         choice,
         device_sessions: local.work.device_sessions,

@@ -51,7 +51,7 @@ const ALLOWED_WITH_DEVICE: &[i64] = calls![
     SYS_ioctl SYS_mmap SYS_mprotect SYS_msync SYS_mincore SYS_mlock SYS_munlock SYS_mbind SYS_get_mempolicy
     SYS_set_mempolicy SYS_memfd_create SYS_dup SYS_dup3 SYS_pipe2 SYS_eventfd2 SYS_ppoll SYS_epoll_create1 SYS_epoll_ctl
     SYS_epoll_pwait SYS_timerfd_create SYS_timerfd_settime SYS_readlinkat SYS_getdents64 SYS_statfs SYS_fstatfs
-    SYS_sched_setaffinity SYS_sched_setscheduler SYS_prctl SYS_get_robust_list
+    SYS_sched_setaffinity SYS_sched_setscheduler SYS_prctl SYS_get_robust_list SYS_bind SYS_listen SYS_connect
 ];
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_WITH_DEVICE_TOO: &[i64] = calls![SYS_readlink SYS_dup2 SYS_pipe SYS_epoll_wait SYS_select];
@@ -87,6 +87,9 @@ const ATTEMPTS_TOO: &[i64] = calls![
 #[cfg(not(target_arch = "x86_64"))]
 const ATTEMPTS_TOO: &[i64] = &[];
 
+/// Of a socket's type, without its flags.
+const SOCKET_KIND: u64 = 0xf;
+
 /// One argument of a system call, compared.
 type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, u64);
 
@@ -100,12 +103,16 @@ pub fn apply(needs: &Needs) -> Result<String, String> {
         // The arguments of `clone3` lie in memory, where no filter sees them. Without it the C library takes `clone`.
         let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
         install(&all([&[libc::SYS_clone3], &[]]), SeccompAction::Allow, unknown)?;
+        // A name would lead to other programs' sockets. NVIDIA's driver looks for a service that shares the card, and
+        // goes without where there is none.
+        let nobody = SeccompAction::Errno(libc::ENOENT as u32);
+        install(&all([&[libc::SYS_connect], &[]]), SeccompAction::Allow, nobody)?;
         install(&allowed(needs)?, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
     };
     install().map_err(|e| super::chain(&e))?;
     Ok(match needs.device {
         false => "seccomp, no sockets, no programs, no ioctl".to_owned(),
-        true => "seccomp, no sockets, no programs; ioctl and shared memory for the device".to_owned(),
+        true => "seccomp, no connections, no programs; ioctl and shared memory for the device".to_owned(),
     })
 }
 
@@ -131,6 +138,7 @@ fn allowed(needs: &Needs) -> Result<Rules, seccompiler::Error> {
     let mut rules = all([ALLOWED, ALLOWED_TOO]);
     if needs.device {
         rules.extend(all([ALLOWED_WITH_DEVICE, ALLOWED_WITH_DEVICE_TOO]));
+        rules.extend(driver_socket()?);
     } else {
         let executable = libc::PROT_EXEC as u64;
         let shared = libc::MAP_SHARED as u64;
@@ -167,6 +175,17 @@ fn allowed(needs: &Needs) -> Result<Rules, seccompiler::Error> {
     let process = libc::PRIO_PROCESS as u64;
     rules.insert(libc::SYS_setpriority, vec![rule(&[(0, Dword, Eq, process), (1, Dword, Eq, 0)])?]);
     Ok(rules)
+}
+
+/// The socket, in the child's own empty network, on which NVIDIA's driver would hand its memory to other processes: it
+/// does not start without. Nobody can be reached by it, since nothing may be sent.
+fn driver_socket() -> Result<Rules, seccompiler::Error> {
+    use SeccompCmpArgLen::Dword;
+    use SeccompCmpOp::{Eq, MaskedEq};
+    let kind = (1, Dword, MaskedEq(SOCKET_KIND), libc::SOCK_SEQPACKET as u64);
+    let socket = rule(&[(0, Dword, Eq, libc::AF_UNIX as u64), kind])?;
+    let option = [(1, Dword, Eq, libc::SOL_SOCKET as u64), (2, Dword, Eq, libc::SO_PASSCRED as u64)];
+    Ok([(libc::SYS_socket, vec![socket]), (libc::SYS_setsockopt, vec![rule(&option)?])].into())
 }
 
 fn rule(conditions: &[Condition]) -> Result<SeccompRule, seccompiler::Error> {

@@ -20,6 +20,8 @@ const DRIVERS: [&str; 6] = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/sys"
 /// What drivers read of the machine and of their own process.
 const MACHINE: [&str; 6] =
     ["/proc/self", "/proc/devices", "/proc/modules", "/proc/meminfo", "/proc/cpuinfo", "/proc/sys/vm"];
+/// Threads of the process itself: NVIDIA's driver writes a name for each of its own, and does not start where it cannot.
+const THREADS: &str = "/proc/self/task";
 /// Devices themselves; of NVIDIA's there are as many as there are cards.
 const DEVICES: &str = "/dev";
 const DEVICE_NAMES: [&str; 3] = ["dri", "nvidia", "shm"];
@@ -50,7 +52,8 @@ fn restrict(needs: &Needs) -> Result<LandlockStatus, RulesetError> {
     // The task's own folder is where the child was started.
     let own = make_bitflags!(AccessFs::{ReadFile | WriteFile | Truncate | MakeReg | RemoveFile});
     if needs.writes {
-        rules = allow(rules, Path::new("."), own)?;
+        let folders = if needs.compiles { AccessFs::MakeDir.into() } else { BitFlags::EMPTY };
+        rules = allow(rules, Path::new("."), own | folders)?;
     }
     if let Some(out) = &needs.out {
         rules = allow(rules, out, make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | MakeDir}))?;
@@ -72,6 +75,7 @@ fn allow_drivers(mut rules: RulesetCreated) -> Result<RulesetCreated, RulesetErr
     for path in MACHINE.map(Path::new).into_iter().filter(|path| path.exists()) {
         rules = allow(rules, path, read)?;
     }
+    rules = allow(rules, Path::new(THREADS), make_bitflags!(AccessFs::{WriteFile | Truncate}))?;
     // A machine without devices has none to allow; the trial says then that there is none.
     let entries = std::fs::read_dir(DEVICES).into_iter().flatten().flatten();
     for entry in entries {

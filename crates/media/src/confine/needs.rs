@@ -22,6 +22,9 @@ pub struct Needs {
     pub encodes: bool,
     /// True where it works on a device, whose driver needs much more.
     pub device: bool,
+    /// True where the driver may make folders in the task's own, for what it compiles: a trial reads nothing that anybody
+    /// uploaded.
+    pub compiles: bool,
 }
 
 /// What `task` needs.
@@ -31,9 +34,7 @@ pub fn of(task: &Task) -> Needs {
         Task::Probe(_) | Task::Sidecar | Task::Confine => Needs::default(),
         Task::Jumps(jumps) => Needs { copies: true, ..writes_to(&jumps.out) },
         Task::Sample(_) => Needs { writes: true, encodes: true, ..Needs::default() },
-        Task::Chunk(chunk) => {
-            Needs { encodes: true, device: chunk.device.is_some(), ..writes_to(&chunk.out) }
-        }
+        Task::Chunk(chunk) => Needs { encodes: true, device: task.is_on_device(), ..writes_to(&chunk.out) },
         Task::Audio(audio) => writes_to(&audio.out),
         Task::Subtitles(subtitles) => writes_to(&subtitles.out),
         Task::Stills(stills) => {
@@ -44,8 +45,9 @@ pub fn of(task: &Task) -> Needs {
             let needs = reading(Needs::default(), tasks.iter().flat_map(|task| &task.files));
             Needs { files: most as u64, ..needs }
         }
-        Task::TryEncoder(trial) => {
-            Needs { writes: true, encodes: true, device: trial.device.is_some(), ..Needs::default() }
+        Task::TryEncoder(_) => {
+            let device = task.is_on_device();
+            Needs { writes: true, encodes: true, device, compiles: device, ..Needs::default() }
         }
     }
 }
