@@ -322,11 +322,11 @@ impl Held {
 }
 
 #[cfg(test)]
-mod card;
-
-#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "card")]
+    mod card;
 
     #[test]
     fn every_scaler_is_one_that_libav_has() {

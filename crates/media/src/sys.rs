@@ -295,8 +295,7 @@ pub fn flush_streams() {
 /// Surfaces that encoders with look-ahead and B-frames may hold at a time, beyond what a scaler needs itself: pools of
 /// VAAPI and QSV do not grow.
 const HELD_SURFACES: i32 = 32;
-/// Surfaces of a decoder that are held at a time, beyond what it needs itself: each is scaled at once, to one of another
-/// pool. NVDEC has 32 in all, of which H.264 may need 21, and does not decode where more are asked for.
+/// Of a decoder's, which are scaled at once: NVDEC has 32 in all, H.264 may need 21, and with more it does not decode.
 const HELD_BY_SCALER: i32 = 4;
 
 /// A hardware device context, freed on drop.

@@ -1,8 +1,8 @@
 //! A chunk's walk on a real card, held against the processor's: NVDEC and scaling by CUDA, without an encoder, which not
-//! every card has. Ignored, because most machines have no card; where there is one:
+//! every card has. A feature, because most machines have no card; where there is one:
 //!
 //! ```sh
-//! FLODRAMA_MEDIA=FOLDER cargo test --package flodrama-media --lib -- --ignored --nocapture card
+//! FLODRAMA_MEDIA=FOLDER cargo test --package flodrama-media --features card --lib -- --nocapture card
 //! ```
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use ffmpeg_next::format::Pixel;
 
-use super::*;
+use super::super::*;
 use crate::pictures::Pictures;
 use crate::scale::{Prepare, WORK_FORMAT};
 use crate::source::SourceInfo;
@@ -54,7 +54,6 @@ const CLIPS: [Clip; 7] = [
 ];
 
 #[test]
-#[ignore = "needs an NVIDIA card"]
 fn a_card_decodes_what_the_processor_does() {
     for Clip { name, decoder } in CLIPS {
         let path = clip(name);
@@ -79,7 +78,6 @@ fn a_card_decodes_what_the_processor_does() {
 }
 
 #[test]
-#[ignore = "needs an NVIDIA card"]
 fn a_card_shows_the_processors_pictures_in_every_size() {
     for Clip { name, .. } in CLIPS {
         let path = clip(name);
