@@ -51,7 +51,7 @@ const ALLOWED_WITH_DEVICE: &[i64] = calls![
     SYS_ioctl SYS_mmap SYS_mprotect SYS_msync SYS_mincore SYS_mlock SYS_munlock SYS_mbind SYS_get_mempolicy
     SYS_set_mempolicy SYS_memfd_create SYS_dup SYS_dup3 SYS_pipe2 SYS_eventfd2 SYS_ppoll SYS_epoll_create1 SYS_epoll_ctl
     SYS_epoll_pwait SYS_timerfd_create SYS_timerfd_settime SYS_readlinkat SYS_getdents64 SYS_statfs SYS_fstatfs
-    SYS_sched_setaffinity SYS_sched_setscheduler SYS_prctl SYS_get_robust_list SYS_bind SYS_listen SYS_connect
+    SYS_sched_setaffinity SYS_sched_setscheduler SYS_get_robust_list SYS_bind SYS_listen SYS_connect
 ];
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_WITH_DEVICE_TOO: &[i64] = calls![SYS_readlink SYS_dup2 SYS_pipe SYS_epoll_wait SYS_select];
@@ -134,11 +134,14 @@ fn all<const N: usize>(lists: [&[i64]; N]) -> Rules {
 
 fn allowed(needs: &Needs) -> Result<Rules, seccompiler::Error> {
     use SeccompCmpArgLen::{Dword, Qword};
-    use SeccompCmpOp::{Eq, MaskedEq};
+    use SeccompCmpOp::{Eq, MaskedEq, Ne};
     let mut rules = all([ALLOWED, ALLOWED_TOO]);
     if needs.device {
         rules.extend(all([ALLOWED_WITH_DEVICE, ALLOWED_WITH_DEVICE_TOO]));
         rules.extend(driver_socket()?);
+        // Whatever a driver sets of itself, it never lets others look into the process.
+        let not = |option: i32| (0, Dword, Ne, option as u64);
+        rules.insert(libc::SYS_prctl, vec![rule(&[not(libc::PR_SET_DUMPABLE), not(libc::PR_SET_PTRACER)])?]);
     } else {
         let executable = libc::PROT_EXEC as u64;
         let shared = libc::MAP_SHARED as u64;

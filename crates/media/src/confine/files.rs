@@ -24,7 +24,7 @@ const MACHINE: [&str; 6] =
 const THREADS: &str = "/proc/self/task";
 /// Devices themselves; of NVIDIA's there are as many as there are cards.
 const DEVICES: &str = "/dev";
-const DEVICE_NAMES: [&str; 3] = ["dri", "nvidia", "shm"];
+const DEVICE_NAMES: [&str; 2] = ["dri", "nvidia"];
 
 /// Applies it; says which version of Landlock holds.
 pub fn apply(needs: &Needs) -> Result<String, String> {

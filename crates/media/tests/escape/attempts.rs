@@ -13,7 +13,7 @@ use flodrama_media::confine::ask;
 use rustix::fs::{CWD, FileType, MemfdFlags, Mode, inotify};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::time::ClockId;
 
@@ -101,6 +101,8 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
         use std::os::fd::AsFd;
         File::from(io::stdin().as_fd().try_clone_to_owned()?).write_all(b"x")
     }),
+    ("read what others share in memory", Always, |w| read(&w.shared)),
+    ("write what others share in memory", Always, |w| fs::write(&w.shared, "x")),
     // Other processes, and itself.
     ("read the environment of init", Perhaps, |_| read("/proc/1/environ")),
     ("read the environment of its parent", Always, |_| {
@@ -143,6 +145,10 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
     ("connect to a socket with a path", Always, |w| UnixStream::connect(&w.socket).map(drop)),
     ("connect to a socket without one", Always, |w| {
         UnixStream::connect_addr(&UnixAddr::from_abstract_name(&w.name)?).map(drop)
+    }),
+    ("connect to a socket of a driver's kind", Always, |w| {
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)?;
+        Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(&w.packets)?)?)
     }),
     ("make a pair of sockets", Always, |_| UnixStream::pair().map(drop)),
     ("ask the kernel about the network", Always, |_| {
@@ -212,6 +218,9 @@ pub const ALL: &[(&str, Open, Attempt)] = &[
     }),
     ("ask for something that nobody needs", Always, |_| asked("getsid")),
 ];
+
+/// What drivers need, so that it is open to children on a device.
+pub const OPEN_ON_DEVICE: &[&str] = &["make a program in memory", "take much memory"];
 
 /// Makes the attempt that the source names.
 pub fn make(world: &World) -> io::Result<()> {

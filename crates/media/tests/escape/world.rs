@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
@@ -9,16 +10,34 @@ use std::process::{Child, Command, Stdio};
 
 use flodrama_media::child;
 use flodrama_media::confine::{Confinement, Isolation};
-use flodrama_media::task::{Assignment, Limits, SubtitlesTask, Task, TextSource};
+use flodrama_media::task::{
+    Assignment, Cadence, ChunkTask, DeviceKind, DeviceTask, Limits, PicturesOf, SubtitlesTask, Task,
+    TextSource,
+};
+use flodrama_media::{Keyframe, Ratio};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// Stands for a child that is not confined.
 pub const FREE: &str = "free";
+/// How a child is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// As every child is.
+    Usually,
+    /// As one that works on a device.
+    OnDevice,
+    /// Not at all.
+    Not,
+}
+
 /// What an attempt says that succeeded.
 pub const DONE: &str = "done";
 /// MiB that the child may use: little, so that reaching it is quick.
 const MEMORY_MIB: u64 = 1024;
+/// What a source may be.
+const LIMITS: Limits = Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 };
 /// Seconds of computing time that the child may use.
 const CPU_S: u64 = 1;
 
@@ -37,6 +56,10 @@ pub struct World {
     pub udp: u16,
     pub socket: PathBuf,
     pub name: String,
+    /// A socket with a path, of the kind that drivers may open.
+    pub packets: PathBuf,
+    /// Somebody else's shared memory.
+    pub shared: PathBuf,
 }
 
 /// What keeps it there.
@@ -47,6 +70,8 @@ pub struct Stage {
     _tcp: TcpListener,
     _udp: UdpSocket,
     _sockets: [UnixListener; 2],
+    _packets: OwnedFd,
+    _shared: NamedTempFile,
 }
 
 impl Stage {
@@ -64,6 +89,14 @@ impl Stage {
         let abstract_name = SocketAddr::from_abstract_name(&name).expect("a name");
         let socket = at("socket");
         let sockets = [UnixListener::bind(&socket), UnixListener::bind_addr(&abstract_name)];
+        let packets = at("packets");
+        let listener =
+            rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).expect("a socket");
+        let address = SocketAddrUnix::new(&packets).expect("a plain path");
+        rustix::net::bind(&listener, &address).expect("a socket");
+        rustix::net::listen(&listener, 8).expect("a socket");
+        let shared = tempfile::Builder::new().prefix("flodrama-escape-").tempfile_in("/dev/shm");
+        let shared = shared.expect("shared memory");
         // Ends by itself, whatever becomes of this test.
         let victim =
             Command::new("sleep").arg("300").stdout(Stdio::null()).spawn().expect("sleep (coreutils) runs");
@@ -77,27 +110,35 @@ impl Stage {
             udp: udp.local_addr().expect("bound").port(),
             socket,
             name,
+            packets,
+            shared: shared.path().to_owned(),
         };
         let sockets = sockets.map(|socket| socket.expect("a socket"));
-        Stage { world, folder, victim, _tcp: tcp, _udp: udp, _sockets: sockets }
+        Stage {
+            world,
+            folder,
+            victim,
+            _tcp: tcp,
+            _udp: udp,
+            _sockets: sockets,
+            _packets: listener,
+            _shared: shared,
+        }
     }
 
     /// Starts a child as the worker does, to make `attempt`.
-    pub fn start(&self, attempt: &str, free: bool) -> (Child, TempDir) {
+    pub fn start(&self, attempt: &str, held: Held) -> (Child, TempDir) {
         let own = tempfile::tempdir_in(self.folder.path()).expect("folder");
-        let task = Task::Subtitles(SubtitlesTask {
-            out: self.world.out.clone(),
-            limits: Limits { max_pixels: 1, max_duration_s: 1.0, max_streams: 1 },
-            from: TextSource::Stream(0),
-            path: String::new(),
-            origin_s: 0.0,
-            duration_ms: 1,
-        });
+        let task = if held == Held::OnDevice { self.task_on_device() } else { self.task() };
         let confinement = Confinement { isolation: Isolation::Full, memory_mib: MEMORY_MIB, cpu_s: CPU_S };
         let task_file = self.write("task.json", &Assignment { confinement, task });
         let source = self.write("source", &World { attempt: attempt.to_owned(), ..self.world.clone() });
         let child = Command::new(std::env::current_exe().expect("this test has a path"))
-            .args([child::ARGUMENT, task_file.to_str().expect("a plain path"), if free { FREE } else { "" }])
+            .args([
+                child::ARGUMENT,
+                task_file.to_str().expect("a plain path"),
+                if held == Held::Not { FREE } else { "" },
+            ])
             .env_clear()
             .current_dir(&own)
             .stdin(File::open(source).expect("the source"))
@@ -106,6 +147,41 @@ impl Stage {
             .spawn()
             .expect("this test runs itself");
         (child, own)
+    }
+
+    fn task(&self) -> Task {
+        Task::Subtitles(SubtitlesTask {
+            out: self.world.out.clone(),
+            limits: LIMITS,
+            from: TextSource::Stream(0),
+            path: String::new(),
+            origin_s: 0.0,
+            duration_ms: 1,
+        })
+    }
+
+    /// The one kind of task that meets an upload there.
+    fn task_on_device(&self) -> Task {
+        let second = Ratio::new(1, 1);
+        Task::Chunk(ChunkTask {
+            out: self.world.out.clone(),
+            index: 0,
+            threads: 1,
+            limits: LIMITS,
+            stream: 0,
+            seek: Keyframe { pts: 0, dts: 0 },
+            needed_from: 0,
+            cadence: Cadence { rate: second, origin_pts: 0, time_base: second },
+            pictures: PicturesOf::Frames,
+            prepare: String::new(),
+            segments: Vec::new(),
+            copy: None,
+            ladder: None,
+            hdr: None,
+            rungs: Vec::new(),
+            trick: None,
+            device: Some(DeviceTask { kind: DeviceKind::Cuda, sessions: 1 }),
+        })
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> PathBuf {
